@@ -1,0 +1,161 @@
+// A child process of the storm: started pinned to a core, asked one thing at a time, ended with the
+// parent. Its death is an outcome (`ChildDied` carries why), since a runtime dying under the load is
+// a result of the storm and not a fault of it.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Cores } from './cores.ts';
+import type { ChildMessage, ClientCommand, Done, Sample, ServerCommand } from './protocol.ts';
+
+/** Enough of stderr for V8's last words, which come before its stack traces. */
+const STDERR_KEPT = 16_384;
+
+/** Thrown to whoever waits for a child that died or no longer answers. */
+export class ChildDied extends Error {
+  constructor(why: string) {
+    super(why);
+    this.name = 'ChildDied';
+  }
+}
+
+/** How a child is started. */
+export interface ChildPlan {
+  readonly role: 'client' | 'server';
+  /** Cap of the old generation in MB; null for Node's default. */
+  readonly heapCapMB: number | null;
+  readonly cores: Cores;
+}
+
+interface Waiter {
+  resolve(done: Done): void;
+  reject(error: Error): void;
+}
+
+/** Children that have not ended, so that Ctrl-C can end them all. */
+const living = new Set<Child>();
+
+/** Ends every child at once. SIGKILL also ends a stopped one. */
+export function endAllChildren(): void {
+  for (const child of living) child.end();
+}
+
+/** One child. */
+export class Child {
+  /** Called for each sample; set by whoever runs the phases. */
+  onSample: (sample: Sample) => void;
+  private readonly process: ChildProcess;
+  /** Start of the load, or of the process until there is one. */
+  private startedMs: number;
+  private waiter: Waiter | null;
+  private died: string | null;
+  private stderr: string;
+
+  constructor(plan: ChildPlan) {
+    this.onSample = () => {};
+    this.waiter = null;
+    this.died = null;
+    this.stderr = '';
+    this.startedMs = performance.now();
+    const script = fileURLToPath(new URL(`./${plan.role}-process.js`, import.meta.url));
+    const heap = plan.heapCapMB === null ? [] : [`--max-old-space-size=${plan.heapCapMB}`];
+    const node = [process.execPath, '--expose-gc', ...heap, script];
+    const core = plan.role === 'client' ? plan.cores.client : plan.cores.server;
+    const pinned = core === null ? node : ['taskset', '-c', String(core), ...node];
+    // No core file: a client that dies of its heap cap would leave one of half a gigabyte.
+    const command = ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh', ...pinned];
+    this.process = spawn(command[0] ?? 'sh', command.slice(1), {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    living.add(this);
+    this.process.stderr?.setEncoding('utf8');
+    this.process.stderr?.on('data', (text: string) => {
+      if (this.stderr.length < STDERR_KEPT) this.stderr += text;
+    });
+    // The child is this package, of the same build.
+    this.process.on('message', (message) => this.take(message as ChildMessage));
+    this.process.on('error', (error) => this.die(error.message));
+    this.process.on('close', (code, signal) => this.die(this.epitaph(code, signal)));
+  }
+
+  get pid(): number | null {
+    return this.process.pid ?? null;
+  }
+
+  /** Asks one thing and waits for its answer; past `seconds` the child counts as dead. */
+  ask(command: ClientCommand | ServerCommand, seconds: number): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      if (this.died !== null) {
+        reject(new ChildDied(this.died));
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.die(`stopped answering; killed ${this.ageSeconds()} s into the load`);
+        this.end();
+      }, seconds * 1000);
+      this.waiter = {
+        resolve: (done) => {
+          clearTimeout(timer);
+          resolve(done);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      this.process.send(command);
+    });
+  }
+
+  /** From here on the age of the process is counted as seconds of load. */
+  loadBegins(): void {
+    this.startedMs = performance.now();
+  }
+
+  /** Stops the process where it stands: it reads nothing, and its kernel buffers fill. */
+  stop(): void {
+    this.process.kill('SIGSTOP');
+  }
+
+  continue(): void {
+    this.process.kill('SIGCONT');
+  }
+
+  /** Ends the process, stopped or not. */
+  end(): void {
+    living.delete(this);
+    this.process.kill('SIGKILL');
+  }
+
+  private take(message: ChildMessage): void {
+    if (message.tell === 'sample') {
+      this.onSample(message.sample);
+      return;
+    }
+    const waiter = this.waiter;
+    this.waiter = null;
+    if (message.tell === 'done') waiter?.resolve(message.done);
+    else waiter?.reject(new Error(message.why));
+  }
+
+  private die(why: string): void {
+    living.delete(this);
+    if (this.died !== null) return;
+    this.died = why;
+    const waiter = this.waiter;
+    this.waiter = null;
+    waiter?.reject(new ChildDied(why));
+  }
+
+  private epitaph(code: number | null, signal: NodeJS.Signals | null): string {
+    const age = this.ageSeconds();
+    if (this.stderr.includes('heap out of memory'))
+      return `heap out of memory ${age} s into the load`;
+    const first = this.stderr.split('\n').find((line) => line.trim() !== '') ?? '';
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    return `ended with ${how} ${age} s into the load${first === '' ? '' : `: ${first.trim()}`}`;
+  }
+
+  private ageSeconds(): string {
+    return ((performance.now() - this.startedMs) / 1000).toFixed(1);
+  }
+}

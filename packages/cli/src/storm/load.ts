@@ -1,0 +1,154 @@
+// The load generator: open loop (by the clock, whatever the runtime does) and closed loop (so many
+// calls in flight), with the counts of how each call ended. Invariant: every issued call is counted
+// once as offered and, when its end is told, once as finished or refused; nothing is kept per call.
+
+import { Credit } from './credit.ts';
+import { Histogram } from './histogram.ts';
+import type { Counts } from './protocol.ts';
+import type { CallSink, ClientRuntime } from './runtime.ts';
+import { OK, RESOURCE_EXHAUSTED, STATUS_NAMES } from './status-name.ts';
+
+/**
+ * Calls issued before the event loop turns again: 10 ms of the default rate. A slice is not cut by
+ * time: callers beyond capacity do not wait for a runtime to find the time for them.
+ */
+const SLICE_CALLS = 1000;
+
+const REFUSAL_HEAD = 'refused by the ';
+const REFUSAL_TAIL = ' limit';
+
+/** The limit a refusal's details name, or `unnamed`. */
+export function limitNamedBy(details: string): string {
+  if (!details.startsWith(REFUSAL_HEAD)) return 'unnamed';
+  const end = details.indexOf(REFUSAL_TAIL, REFUSAL_HEAD.length);
+  return end > REFUSAL_HEAD.length ? details.slice(REFUSAL_HEAD.length, end) : 'unnamed';
+}
+
+/** Issues calls on one runtime and counts their ends. */
+export class Load implements CallSink {
+  private readonly runtime: ClientRuntime;
+  private readonly payload: Buffer;
+  private readonly now: () => number;
+  private readonly latencies: Histogram;
+  private readonly refusedBy: Map<string, number>;
+  private readonly statuses: number[];
+  private offered: number;
+  private finished: number;
+  private ok: number;
+  private refused: number;
+  /** True while each end starts the next call. */
+  private replaces: boolean;
+
+  /** @param now milliseconds, monotonic */
+  constructor(runtime: ClientRuntime, payload: Buffer, now: () => number) {
+    this.runtime = runtime;
+    this.payload = payload;
+    this.now = now;
+    this.latencies = new Histogram();
+    this.refusedBy = new Map();
+    this.statuses = STATUS_NAMES.map(() => 0);
+    this.offered = 0;
+    this.finished = 0;
+    this.ok = 0;
+    this.refused = 0;
+    this.replaces = false;
+  }
+
+  /** Calls issued whose end was not told. */
+  get inFlight(): number {
+    return this.offered - this.finished - this.refused;
+  }
+
+  /** Accepted calls that ended OK. */
+  get okCalls(): number {
+    return this.ok;
+  }
+
+  /** All calls issued. */
+  get offeredCalls(): number {
+    return this.offered;
+  }
+
+  ended(startedMs: number, code: number, details: string): void {
+    this.statuses[code] = (this.statuses[code] ?? 0) + 1;
+    if (code === OK) {
+      this.ok++;
+      this.finished++;
+      this.latencies.record(this.now() - startedMs);
+    } else if (code === RESOURCE_EXHAUSTED) {
+      this.refused++;
+      const limit = limitNamedBy(details);
+      this.refusedBy.set(limit, (this.refusedBy.get(limit) ?? 0) + 1);
+    } else {
+      this.finished++;
+    }
+    if (this.replaces) this.issue(0);
+  }
+
+  /** Forgets the counts; calls in flight are to be drained before. */
+  reset(): void {
+    this.latencies.reset();
+    this.refusedBy.clear();
+    this.statuses.fill(0);
+    this.offered = 0;
+    this.finished = 0;
+    this.ok = 0;
+    this.refused = 0;
+  }
+
+  counts(): Counts {
+    return {
+      offered: this.offered,
+      finished: this.finished,
+      ok: this.ok,
+      refused: this.refused,
+      refusedBy: Object.fromEntries(this.refusedBy),
+      statuses: [...this.statuses],
+      p50Ms: this.latencies.quantileMs(0.5),
+      p99Ms: this.latencies.quantileMs(0.99),
+    };
+  }
+
+  /**
+   * Offers `rate` calls per second for `seconds` and resolves to the seconds it took, which are
+   * more if the runtime held the event loop past the end.
+   */
+  openLoop(rate: number, seconds: number, timeoutMs: number): Promise<number> {
+    const startedMs = this.now();
+    const endMs = startedMs + seconds * 1000;
+    const credit = new Credit(rate, startedMs);
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        const nowMs = this.now();
+        if (nowMs >= endMs) {
+          resolve((nowMs - startedMs) / 1000);
+          return;
+        }
+        this.slice(credit, nowMs, timeoutMs);
+        setImmediate(turn);
+      };
+      turn();
+    });
+  }
+
+  /** Starts `inFlight` calls, each end starting the next, until `stopReplacing`. */
+  startReplacing(inFlight: number): void {
+    this.replaces = true;
+    for (let call = 0; call < inFlight; call++) this.issue(0);
+  }
+
+  stopReplacing(): void {
+    this.replaces = false;
+  }
+
+  private slice(credit: Credit, nowMs: number, timeoutMs: number): void {
+    const due = credit.due(nowMs, SLICE_CALLS);
+    for (let call = 0; call < due; call++) this.issue(timeoutMs);
+    credit.issued(due);
+  }
+
+  private issue(timeoutMs: number): void {
+    this.offered++;
+    this.runtime.call(this.payload, this.now(), timeoutMs, this);
+  }
+}

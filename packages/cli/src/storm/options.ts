@@ -1,0 +1,108 @@
+// The options of `sluice storm`, read from the command line. Pure: a fault is an outcome that names
+// the option, what it was given and where the help is.
+
+import { parseArgs } from 'node:util';
+import {
+  DEFAULT_RATE_RPS,
+  DEFAULT_STORM_SECONDS,
+  RUNTIMES,
+  type RuntimeName,
+  SCENARIOS,
+  type Scenario,
+} from './scenarios.ts';
+
+/** What to run and where to leave the results. */
+export interface StormOptions {
+  readonly scenarios: readonly Scenario[];
+  readonly runtimes: readonly RuntimeName[];
+  readonly rate: number;
+  readonly seconds: number;
+  readonly jsonFile: string | null;
+  readonly htmlFile: string;
+  readonly opens: boolean;
+}
+
+export type ParsedOptions =
+  | { readonly kind: 'run'; readonly options: StormOptions }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'fault'; readonly why: string };
+
+export const STORM_HELP: string = `usage: sluice storm [options]
+
+Sluice and @grpc/grpc-js under the same load, far above what the server drains; each client and
+server in a process of its own. Ends by itself; exit 0 only if every promise held.
+
+  --seconds N    length of each storm in seconds (default ${DEFAULT_STORM_SECONDS})
+  --rate N       calls offered per second (default ${DEFAULT_RATE_RPS})
+  --only NAME    a scenario or a runtime, may be given again:
+                 ${[...SCENARIOS.map(({ name }) => name), ...RUNTIMES].join(', ')}
+  --json FILE    write every figure to FILE
+  --html FILE    where the report with the curves goes (default ./storm-report.html)
+  --no-open      do not open the report in a browser
+  --help         this text
+`;
+
+const SEE_HELP = "see 'sluice storm --help'";
+
+function positive(option: string, text: string | undefined, fallback: number): number | string {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  return `--${option} takes a number above 0, not '${text}'; ${SEE_HELP}`;
+}
+
+/** Reads the arguments after `storm`. */
+export function parseStormOptions(args: readonly string[]): ParsedOptions {
+  try {
+    return parse(args);
+  } catch (error) {
+    // parseArgs tells an unknown option or a missing value by throwing; its text names the option.
+    const text = error instanceof Error ? error.message : String(error);
+    return { kind: 'fault', why: `${text.split('. ')[0]}; ${SEE_HELP}` };
+  }
+}
+
+function parse(args: readonly string[]): ParsedOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string' },
+      rate: { type: 'string' },
+      only: { type: 'string', multiple: true },
+      json: { type: 'string' },
+      html: { type: 'string' },
+      'no-open': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return { kind: 'help' };
+
+  const seconds = positive('seconds', values.seconds, DEFAULT_STORM_SECONDS);
+  if (typeof seconds === 'string') return { kind: 'fault', why: seconds };
+  const rate = positive('rate', values.rate, DEFAULT_RATE_RPS);
+  if (typeof rate === 'string') return { kind: 'fault', why: rate };
+
+  const only = (values.only ?? []).flatMap((names) => names.split(','));
+  const scenarios = SCENARIOS.filter(({ name }) => only.includes(name));
+  const runtimes = RUNTIMES.filter((name) => only.includes(name));
+  if (scenarios.length + runtimes.length < new Set(only).size) {
+    const names = [...SCENARIOS.map(({ name }) => name), ...RUNTIMES];
+    const stray = only.find((name) => !names.some((known) => known === name));
+    return {
+      kind: 'fault',
+      why: `--only takes one of ${names.join(', ')}, not '${stray}'; ${SEE_HELP}`,
+    };
+  }
+  return {
+    kind: 'run',
+    options: {
+      scenarios: scenarios.length > 0 ? scenarios : SCENARIOS,
+      runtimes: runtimes.length > 0 ? runtimes : RUNTIMES,
+      rate,
+      seconds,
+      jsonFile: values.json ?? null,
+      htmlFile: values.html ?? 'storm-report.html',
+      opens: values['no-open'] !== true,
+    },
+  };
+}

@@ -1,0 +1,245 @@
+// One runtime under one scenario, from start to end of its two processes: warm-up, idle, unloaded,
+// storms in a row, settle. The order is the method: idle is measured after the warm-up and a burst
+// of refusals, in the same way as the memory after the load.
+// A client that dies ends the run early; what was seen until then is its result.
+
+import { Child, ChildDied } from './child.ts';
+import type { Cores } from './cores.ts';
+import type { Done, Sample } from './protocol.ts';
+import {
+  CLOSED_LOOP_IN_FLIGHT,
+  HEAP_CAP_MB,
+  PHASES,
+  type RuntimeName,
+  type Scenario,
+  STORM_STRETCH,
+  STORMS_IN_A_ROW,
+} from './scenarios.ts';
+
+/** A storm as it was measured. */
+export interface StormMeasured {
+  /** Ms on the client's clock. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly loadSeconds: number;
+  readonly offered: number;
+  readonly ok: number;
+  /** Highest RSS the kernel saw, in bytes; 0 if it was no higher than before the storm. */
+  kernelPeakRss: number;
+}
+
+/** All that was measured of one runtime under one scenario. */
+export interface RunMeasured {
+  peakClosedLoopRps: number;
+  unloadedP99Ms: number;
+  idle: Sample | null;
+  after: Sample | null;
+  /** The last sample with counts of the storms; the result of a client that died. */
+  last: Sample | null;
+  readonly storms: StormMeasured[];
+  /** Samples from the start of the first storm. */
+  readonly samples: Sample[];
+  crash: string | null;
+}
+
+/** Told where a run stands, for the terminal. */
+export interface RunWatcher {
+  /** @param seconds how long the phase is expected to take */
+  phase(name: string, seconds: number): void;
+  sample(sample: Sample): void;
+}
+
+/** Which storm to run. */
+export interface RunPlan {
+  readonly scenario: Scenario;
+  readonly runtime: RuntimeName;
+  readonly rate: number;
+  /** Length of a storm; stretched for a runtime that gets only one. */
+  readonly seconds: number;
+  readonly cores: Cores;
+}
+
+/** What a drain usually takes; for the progress bar. */
+const USUAL_DRAIN_SECONDS = 1.5;
+const START_SECONDS = 10;
+
+/** Seconds that a run is expected to take. */
+export function expectedSeconds(runtime: RuntimeName, seconds: number): number {
+  const storms = STORMS_IN_A_ROW[runtime];
+  const load = storms * seconds * STORM_STRETCH[runtime];
+  const warm = PHASES.start + PHASES.warmUp + PHASES.burst + USUAL_DRAIN_SECONDS + PHASES.unloaded;
+  return warm + load + (storms - 1) * USUAL_DRAIN_SECONDS + PHASES.settle;
+}
+
+class Run {
+  private readonly plan: RunPlan;
+  private readonly watcher: RunWatcher;
+  private readonly measured: RunMeasured;
+  private readonly server: Child;
+  private readonly client: Child;
+  private storming: boolean;
+
+  constructor(plan: RunPlan, watcher: RunWatcher) {
+    this.plan = plan;
+    this.watcher = watcher;
+    this.storming = false;
+    this.measured = {
+      peakClosedLoopRps: 0,
+      unloadedP99Ms: 0,
+      idle: null,
+      after: null,
+      last: null,
+      storms: [],
+      samples: [],
+      crash: null,
+    };
+    this.server = new Child({ role: 'server', heapCapMB: null, cores: plan.cores });
+    this.client = new Child({
+      role: 'client',
+      heapCapMB: HEAP_CAP_MB[plan.runtime],
+      cores: plan.cores,
+    });
+    this.client.onSample = (sample) => this.take(sample);
+  }
+
+  async run(): Promise<RunMeasured> {
+    try {
+      await this.connect();
+      await this.warmUp();
+      await this.storms();
+    } catch (error) {
+      if (!(error instanceof ChildDied)) throw error;
+      this.measured.crash = error.message;
+    } finally {
+      this.client.end();
+      this.server.end();
+    }
+    return this.measured;
+  }
+
+  private async connect(): Promise<void> {
+    this.watcher.phase('start', PHASES.start);
+    const { runtime } = this.plan;
+    const { port } = await this.server.ask({ ask: 'serve', runtime }, START_SECONDS);
+    await this.client.ask({ ask: 'connect', runtime, port: port ?? 0 }, START_SECONDS);
+  }
+
+  private async warmUp(): Promise<void> {
+    const { scenario, rate } = this.plan;
+    this.watcher.phase('warm-up', PHASES.warmUp);
+    const warm = await this.client.ask(
+      { ask: 'closed-loop', seconds: PHASES.warmUp, inFlight: CLOSED_LOOP_IN_FLIGHT },
+      PHASES.warmUp + PHASES.grace,
+    );
+    this.measured.peakClosedLoopRps = warm.peakRps ?? 0;
+    await this.server.ask({ ask: 'capacity', rps: scenario.clockRps }, PHASES.grace);
+    await this.load(rate, PHASES.burst, 0);
+    this.watcher.phase('idle', USUAL_DRAIN_SECONDS);
+    await this.drain();
+    this.measured.idle = (await this.settle()).sample ?? null;
+
+    this.watcher.phase('half of capacity', PHASES.unloaded);
+    await this.client.ask({ ask: 'reset' }, PHASES.grace);
+    await this.load(scenario.clockRps / 2, PHASES.unloaded, 0);
+    const unloaded = await this.drain();
+    this.measured.unloadedP99Ms = unloaded.sample?.p99Ms ?? 0;
+    await this.client.ask({ ask: 'reset' }, PHASES.grace);
+  }
+
+  private async storms(): Promise<void> {
+    const { runtime } = this.plan;
+    const seconds = this.plan.seconds * STORM_STRETCH[runtime];
+    const storms = STORMS_IN_A_ROW[runtime];
+    this.client.loadBegins();
+    this.storming = true;
+    let endedMs = 0;
+    for (let storm = 1; storm <= storms; storm++) {
+      this.watcher.phase(storms === 1 ? 'storm' : `storm ${storm} of ${storms}`, seconds);
+      await this.storm(seconds);
+      endedMs = performance.now();
+      if (storm === storms) break;
+      this.watcher.phase('calm', USUAL_DRAIN_SECONDS);
+      await this.calm();
+    }
+    this.watcher.phase('settle', PHASES.settle);
+    const untilMs = endedMs + PHASES.settle * 1000;
+    await this.calm();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, untilMs - performance.now())));
+    this.storming = false;
+    this.measured.after = (await this.settle()).sample ?? null;
+    this.measured.last = this.measured.after;
+  }
+
+  private async storm(seconds: number): Promise<void> {
+    const { scenario, rate } = this.plan;
+    const timeoutMs =
+      scenario.deadlineBeyondLoadMs === null ? 0 : seconds * 1000 + scenario.deadlineBeyondLoadMs;
+    if (scenario.stopsServer) {
+      await this.client.ask({ ask: 'guard', pid: this.server.pid }, PHASES.grace);
+      this.server.stop();
+    }
+    const done = await this.load(rate, seconds, timeoutMs);
+    if (scenario.stopsServer) {
+      this.server.continue();
+      await this.client.ask({ ask: 'guard', pid: null }, PHASES.grace);
+    }
+    const loadSeconds = done.loadSeconds ?? 0;
+    const toMs = done.sample?.atMs ?? 0;
+    this.measured.storms.push({
+      fromMs: toMs - loadSeconds * 1000,
+      toMs,
+      loadSeconds,
+      offered: done.offered ?? 0,
+      ok: done.ok ?? 0,
+      kernelPeakRss: Math.max(done.maxRss ?? 0, done.sample?.rss ?? 0),
+    });
+  }
+
+  private load(rate: number, seconds: number, timeoutMs: number): Promise<Done> {
+    return this.client.ask({ ask: 'open-loop', rate, seconds, timeoutMs }, seconds + PHASES.grace);
+  }
+
+  private drain(): Promise<Done> {
+    return this.client.ask({ ask: 'drain', seconds: PHASES.drain }, PHASES.drain + PHASES.grace);
+  }
+
+  private settle(): Promise<Done> {
+    return this.client.ask({ ask: 'settle' }, PHASES.grace);
+  }
+
+  /** Waits for what the storm left in flight; a peak in that time is the storm's. */
+  private async calm(): Promise<void> {
+    const { maxRss } = await this.drain();
+    const storm = this.measured.storms.at(-1);
+    if (storm !== undefined && maxRss !== undefined) storm.kernelPeakRss = maxRss;
+  }
+
+  private take(sample: Sample): void {
+    this.watcher.sample(sample);
+    if (!this.storming) return;
+    this.measured.last = sample;
+    this.measured.samples.push(sample);
+  }
+}
+
+/** Runs one runtime under one scenario. */
+export function runRuntime(plan: RunPlan, watcher: RunWatcher): Promise<RunMeasured> {
+  return new Run(plan, watcher).run();
+}
+
+/** What the generator issues per second against a stub that refuses at once. */
+export async function measureCeiling(cores: Cores, watcher: RunWatcher): Promise<number> {
+  watcher.phase('generator', PHASES.ceiling);
+  const client = new Child({ role: 'client', heapCapMB: null, cores });
+  try {
+    await client.ask({ ask: 'connect', runtime: 'no-op', port: 0 }, START_SECONDS);
+    const rate = 1e9;
+    const done = await client.ask(
+      { ask: 'open-loop', rate, seconds: PHASES.ceiling, timeoutMs: 0 },
+      PHASES.ceiling + PHASES.grace,
+    );
+    return (done.offered ?? 0) / (done.loadSeconds ?? 1);
+  } finally {
+    client.end();
+  }
+}

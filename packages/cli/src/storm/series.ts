@@ -1,0 +1,92 @@
+// Samples as curves: what was offered, accepted, finished and refused per second, and the depths
+// and memory, against seconds since the first load began. Pure; the report plots these as they are.
+
+import type { Sample } from './protocol.ts';
+import type { RunMeasured } from './run-runtime.ts';
+
+/** Rates are means over this long, so that a 100 ms sample's jitter does not hide the curve. */
+const RATE_WINDOW_MS = 500;
+
+/** Curves over the same seconds; a depth a runtime does not show is null. */
+export interface Series {
+  seconds: number[];
+  offered: number[];
+  accepted: number[];
+  finished: number[];
+  refused: number[];
+  inFlight: number[];
+  queueItems: (number | null)[];
+  queueBytes: (number | null)[];
+  socketBytes: (number | null)[];
+  rssMB: number[];
+  liveMB: number[];
+  /** Seconds in which a load ran: from, to. */
+  loads: [number, number][];
+}
+
+/** Rates per second between two samples. */
+export interface Rates {
+  offered: number;
+  accepted: number;
+  finished: number;
+  refused: number;
+}
+
+/** The rates between two samples of one client, the older first. */
+export function ratesBetween(from: Sample, to: Sample): Rates {
+  const seconds = (to.atMs - from.atMs) / 1000;
+  if (seconds <= 0) return { offered: 0, accepted: 0, finished: 0, refused: 0 };
+  const offered = (to.offered - from.offered) / seconds;
+  const refused = (to.refused - from.refused) / seconds;
+  return {
+    offered,
+    accepted: offered - refused,
+    finished: (to.finished - from.finished) / seconds,
+    refused,
+  };
+}
+
+function round(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}
+
+/** The curves of one run. */
+export function seriesOf(measured: RunMeasured): Series {
+  const { samples, storms } = measured;
+  const originMs = storms[0]?.fromMs ?? samples[0]?.atMs ?? 0;
+  const series: Series = {
+    seconds: [],
+    offered: [],
+    accepted: [],
+    finished: [],
+    refused: [],
+    inFlight: [],
+    queueItems: [],
+    queueBytes: [],
+    socketBytes: [],
+    rssMB: [],
+    liveMB: [],
+    loads: storms.map((storm) => [
+      round((storm.fromMs - originMs) / 1000, 2),
+      round((storm.toMs - originMs) / 1000, 2),
+    ]),
+  };
+  let oldest = 0;
+  for (const sample of samples) {
+    while (sample.atMs - (samples[oldest]?.atMs ?? 0) > RATE_WINDOW_MS) oldest++;
+    const rates = ratesBetween(samples[oldest] ?? sample, sample);
+    series.seconds.push(round((sample.atMs - originMs) / 1000, 2));
+    series.offered.push(Math.round(rates.offered));
+    series.accepted.push(Math.round(rates.accepted));
+    series.finished.push(Math.round(rates.finished));
+    series.refused.push(Math.round(rates.refused));
+    series.inFlight.push(sample.offered - sample.refused - sample.finished);
+    series.queueItems.push(sample.queueItems);
+    series.queueBytes.push(sample.queueBytes);
+    series.socketBytes.push(sample.socketBytes);
+    series.rssMB.push(round(sample.rss / 1e6, 1));
+    series.liveMB.push(round((sample.heapUsed + sample.external) / 1e6, 1));
+  }
+  return series;
+}

@@ -1,0 +1,74 @@
+// The shape of `--json FILE`: scripts and people outside rely on it. A field may be added, none
+// renamed. MB = 10^6 bytes. Figures of storms in a row are sums for counts and the worst storm's
+// for rates, so that a good storm cannot hide a bad one.
+
+/** One runtime under one scenario. */
+export interface RuntimeFigures {
+  /** Calls per second the generator really offered; the worst of the storms in a row. */
+  achievedOfferedRps: number;
+  offered: number;
+  /** Calls no limit refused; finished + lost. */
+  accepted: number;
+  /** Accepted calls that ended, with any status. */
+  finished: number;
+  refused: number;
+  /** Refusals by the limit their details name; `unnamed` where they name none. */
+  refusedBy: Record<string, number>;
+  /** Accepted calls that had not ended when the run was over. */
+  lost: number;
+  /** Ended calls by status name, refusals included. */
+  statuses: Record<string, number>;
+  /** Best 250 ms of the warm-up, 100 in flight, the server's clock off. */
+  peakClosedLoopRps: number;
+  /** Calls per second that ended OK while the load ran; the worst of the storms in a row. */
+  goodputRps: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** At half of the capacity. */
+  unloadedP99Ms: number;
+  idleRssMB: number;
+  peakRssMB: number;
+  rssGrowthMB: number;
+  rssAfterMB: number;
+  /** heapUsed + external after two forced collections, after the warm-up. */
+  idleLiveMB: number;
+  /** The same 5 s after the load ended. */
+  liveAfterMB: number;
+  /** Peak RSS of each storm in a row. */
+  peaksMB: number[];
+  peakQueueItems: number | null;
+  peakQueueBytes: number | null;
+  /** What was still queued, open or waiting 5 s after the load; null where no API shows it. */
+  depthsAfter: Record<string, number> | null;
+  crashed: boolean;
+  crash: string | null;
+}
+
+/** One promise, judged. */
+export interface Verdict {
+  scenario: string;
+  promise: string;
+  held: boolean;
+  figure: string;
+  bar: string;
+}
+
+/** One scenario's figures, by runtime. */
+export interface ScenarioReport {
+  name: string;
+  /** Calls per second the server drains; 0 for a stopped server. */
+  serverCapacityRps: number;
+  /** Nominal calls per second. */
+  offeredRps: number;
+  runtimes: Record<string, RuntimeFigures>;
+}
+
+/** The whole report. */
+export interface StormReport {
+  held: boolean;
+  versions: Record<string, string>;
+  /** What the generator issues against a stub that refuses at once: its own ceiling. */
+  generatorCeilingRps: number;
+  verdicts: Verdict[];
+  scenarios: ScenarioReport[];
+}

@@ -1,0 +1,247 @@
+// One backend's connection as the channel sees it: connecting on its own task, backing off, ready,
+// replaced when it drains.
+// Invariants: at most one attempt and one current transport; draining transports finish by
+// themselves. States as in gRPC's connectivity-semantics-and-api.md.
+
+import type { Duplex } from 'node:stream';
+import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
+import { ClientTransport } from '../transport/client-transport.ts';
+import {
+  type ClientTlsOptions,
+  type ConnectAttempt,
+  connectSocket,
+  type Endpoint,
+  endpointText,
+} from '../transport/connector.ts';
+import type { ClosingError } from '../transport/errors.ts';
+import { type ClientLimits, CONNECT_TIMEOUT_MS } from '../transport/limits.ts';
+import { namesOf, type SocketNames } from '../transport/listener.ts';
+import type { Reader } from '../transport/reader.ts';
+import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+
+/** gRPC's connectivity states. */
+export type ConnectivityState =
+  | 'IDLE'
+  | 'CONNECTING'
+  | 'READY'
+  | 'TRANSIENT_FAILURE'
+  | 'SHUTDOWN';
+
+/** What a subchannel needs to make its connections. */
+export interface SubchannelOptions {
+  readonly endpoint: Endpoint;
+  readonly authority: string;
+  readonly secure: ClientTlsOptions | undefined;
+  readonly limits: ClientLimits;
+  readonly userAgent: string;
+  readonly wheel: TimerWheel;
+  readonly connectTimeoutMs: number | undefined;
+  readonly maxHeaderList: number;
+  readonly maxReceiveMessageLength: number;
+  readonly initialStreamWindow: number;
+  readonly initialConnectionWindow: number;
+  readonly staticWindows: boolean;
+  readonly keepalive: KeepaliveOptions;
+  readonly backoff: BackoffOptions;
+}
+
+/** What the channel hears. */
+export interface SubchannelListener {
+  onState(state: ConnectivityState): void;
+  /** A call more may be admitted than a moment ago. */
+  onCapacity(): void;
+}
+
+/** A live connection with what stats show of it. */
+export interface LiveTransport {
+  readonly transport: ClientTransport;
+  readonly id: number;
+  readonly names: SocketNames;
+  readonly sinceMs: number;
+}
+
+let nextConnectionId = 1;
+
+export class Subchannel implements WheelTimer {
+  wheelNext: WheelTimer | undefined;
+  wheelPrevious: WheelTimer | undefined;
+  wheelSlot: number;
+  wheelDeadline: number;
+  state: ConnectivityState;
+  /** Takes new calls; undefined unless READY. */
+  transport: ClientTransport | undefined;
+  /** Why the last attempt or connection failed. */
+  lastFailure: string;
+  /** When the next attempt is due, ms on the wheel's clock; while in TRANSIENT_FAILURE. */
+  retryAtMs: number;
+  /** Every connection whose socket is open, draining ones included. */
+  readonly live: Set<LiveTransport>;
+  private readonly options: SubchannelOptions;
+  private readonly listener: SubchannelListener;
+  private readonly backoff: Backoff;
+  private readonly closeWaiters: (() => void)[];
+  private attempt: ConnectAttempt | undefined;
+  private keepaliveMs: number | undefined;
+  private handshaking: ClientTransport | undefined;
+
+  constructor(options: SubchannelOptions, listener: SubchannelListener) {
+    this.wheelNext = undefined;
+    this.wheelPrevious = undefined;
+    this.wheelSlot = -1;
+    this.wheelDeadline = 0;
+    this.state = 'IDLE';
+    this.transport = undefined;
+    this.lastFailure = '';
+    this.retryAtMs = 0;
+    this.live = new Set();
+    this.options = options;
+    this.listener = listener;
+    this.backoff = new Backoff(options.backoff);
+    this.closeWaiters = [];
+    this.attempt = undefined;
+    this.keepaliveMs = options.keepalive.timeMs;
+    this.handshaking = undefined;
+  }
+
+  /** The backend, as errors name it. */
+  get name(): string {
+    return endpointText(this.options.endpoint);
+  }
+
+  /** Starts connecting if nothing is under way. */
+  connect(): void {
+    if (this.state !== 'IDLE') return;
+    this.startAttempt();
+  }
+
+  /** Ends everything; open calls fail with UNAVAILABLE. */
+  shutdown(reason: string): void {
+    if (this.state === 'SHUTDOWN') return;
+    this.options.wheel.remove(this);
+    this.attempt?.cancel();
+    this.transport = undefined;
+    this.handshaking = undefined;
+    this.move('SHUTDOWN');
+    for (const { transport } of this.live) transport.close(reason);
+  }
+
+  /** The connect deadline or the backoff is over. */
+  onTimer(): void {
+    if (this.state === 'CONNECTING') {
+      const ms = this.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+      this.attempt?.cancel();
+      const handshaking = this.handshaking;
+      this.handshaking = undefined;
+      const where = endpointText(this.options.endpoint);
+      const waited = handshaking === undefined ? 'no connection to' : 'no HTTP/2 SETTINGS from';
+      handshaking?.close('the handshake took too long');
+      this.fail(`${waited} ${where} within ${ms} ms`);
+    } else if (this.state === 'TRANSIENT_FAILURE') {
+      this.startAttempt();
+    }
+  }
+
+  private startAttempt(): void {
+    const { wheel, endpoint, secure, connectTimeoutMs } = this.options;
+    this.move('CONNECTING');
+    wheel.add(this, wheel.now() + (connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
+    this.attempt = connectSocket(endpoint, secure, {
+      onSocket: (socket, feed) => this.onSocket(socket, feed),
+      onFailure: (reason) => this.fail(reason),
+    });
+  }
+
+  private onSocket(socket: Duplex, feed: (reader: Reader) => void): void {
+    this.attempt = undefined;
+    const { options } = this;
+    const transport = new ClientTransport(
+      {
+        onReady: () => this.onReady(transport),
+        onCapacity: () => this.listener.onCapacity(),
+        onKeepaliveTime: (timeMs) => {
+          this.keepaliveMs = timeMs;
+        },
+        onDraining: (reason) => this.onDraining(transport, reason),
+        onClosed: (error) => {
+          this.onClosed(transport, error);
+        },
+      },
+      {
+        ...options,
+        keepalive: { ...options.keepalive, timeMs: this.keepaliveMs },
+        socket,
+        schedule: setImmediate,
+        scheme: options.secure === undefined ? 'http' : 'https',
+      },
+    );
+    this.handshaking = transport;
+    const live = {
+      transport,
+      id: nextConnectionId,
+      names: namesOf(socket),
+      sinceMs: options.wheel.now(),
+    };
+    nextConnectionId += 1;
+    this.live.add(live);
+    socket.once('close', () => this.forget(live));
+    feed(transport.connection.reader);
+  }
+
+  /** Resolves when the last socket of a subchannel that was shut down is closed. */
+  whenClosed(): Promise<void> {
+    if (this.live.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.closeWaiters.push(resolve);
+    });
+  }
+
+  private forget(live: LiveTransport): void {
+    this.live.delete(live);
+    if (this.live.size > 0) return;
+    for (const resolve of this.closeWaiters.splice(0)) resolve();
+  }
+
+  private onReady(transport: ClientTransport): void {
+    if (this.handshaking !== transport) return;
+    this.handshaking = undefined;
+    this.options.wheel.remove(this);
+    this.backoff.reset();
+    this.transport = transport;
+    this.move('READY');
+  }
+
+  private onDraining(transport: ClientTransport, reason: string): void {
+    if (this.transport !== transport) return;
+    this.transport = undefined;
+    this.lastFailure = reason;
+    this.move('IDLE');
+  }
+
+  private onClosed(transport: ClientTransport, error: ClosingError): void {
+    if (this.handshaking === transport) {
+      this.handshaking = undefined;
+      const where = endpointText(this.options.endpoint);
+      this.fail(`${where} closed the connection during the handshake: ${error.reason}`);
+    } else if (this.transport === transport) {
+      this.transport = undefined;
+      this.lastFailure = error.reason;
+      this.move('IDLE');
+    }
+  }
+
+  private fail(reason: string): void {
+    this.attempt = undefined;
+    if (this.state === 'SHUTDOWN') return;
+    const { wheel } = this.options;
+    this.lastFailure = reason;
+    this.retryAtMs = wheel.now() + this.backoff.next();
+    wheel.add(this, this.retryAtMs);
+    this.move('TRANSIENT_FAILURE');
+  }
+
+  private move(state: ConnectivityState): void {
+    this.state = state;
+    this.listener.onState(state);
+  }
+}

@@ -1,0 +1,121 @@
+// Serves calls with one request message: collects it, runs the handler, sends what it answers.
+// Invariant: the handler runs once, after the client has ended its side with exactly one message.
+
+import { Status } from '../grpc/status.ts';
+import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
+import type { ServerContext } from './context.ts';
+import type { HandlerSlot } from './handler-slot.ts';
+import { sendAll } from './response-pump.ts';
+
+/** One request, one response. */
+export type UnaryHandler = (
+  request: Buffer,
+  context: ServerContext,
+) => Uint8Array | Promise<Uint8Array>;
+
+/** One request, many responses. */
+export type ServerStreamingHandler = (
+  request: Buffer,
+  context: ServerContext,
+) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+export class SingleRequestListener implements ServerStreamListener {
+  private readonly stream: ServerStream;
+  private readonly unary: UnaryHandler | undefined;
+  private readonly streaming: ServerStreamingHandler | undefined;
+  private slot: HandlerSlot | undefined;
+  private message: Buffer | undefined;
+  private wake: (() => void) | undefined;
+
+  constructor(
+    stream: ServerStream,
+    unary: UnaryHandler | undefined,
+    streaming: ServerStreamingHandler | undefined,
+  ) {
+    this.stream = stream;
+    this.unary = unary;
+    this.streaming = streaming;
+    this.slot = undefined;
+    this.message = undefined;
+    this.wake = undefined;
+  }
+
+  begin(slot: HandlerSlot): void {
+    this.slot = slot;
+    this.stream.request(2);
+  }
+
+  onMessage(message: Buffer): void {
+    if (this.message === undefined) {
+      this.message = message;
+      return;
+    }
+    this.breach('the client sent more than one request message');
+  }
+
+  onHalfClose(): void {
+    const { slot, message } = this;
+    if (slot === undefined) return;
+    if (message === undefined) this.breach('the client ended the call without a request message');
+    else if (this.unary !== undefined) this.runUnary(slot, this.unary, message);
+    else if (this.streaming !== undefined) this.runStreaming(slot, this.streaming, message);
+  }
+
+  private breach(text: string): void {
+    this.stream.end(Status.INTERNAL, text, []);
+    this.slot?.release();
+    this.over();
+  }
+
+  private runUnary(slot: HandlerSlot, handler: UnaryHandler, message: Buffer): void {
+    try {
+      const answer = handler(message, slot.context);
+      if (answer instanceof Uint8Array) {
+        this.answer(slot, answer);
+      } else {
+        answer.then(
+          (value) => this.answer(slot, value),
+          (error: unknown) => slot.fail(error),
+        );
+      }
+    } catch (error) {
+      slot.fail(error);
+    }
+  }
+
+  private answer(slot: HandlerSlot, message: Uint8Array): void {
+    if (message instanceof Uint8Array) {
+      this.stream.send(message);
+      slot.succeed();
+    } else {
+      slot.fail(new TypeError('a unary handler must answer with a Uint8Array'));
+    }
+  }
+
+  private runStreaming(slot: HandlerSlot, handler: ServerStreamingHandler, message: Buffer): void {
+    void sendAll(() => handler(message, slot.context), slot, this);
+  }
+
+  /** Resolves when the stream has room again, or is over. */
+  writable(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+
+  onWritable(): void {
+    this.wake?.();
+    this.wake = undefined;
+  }
+
+  onCancel(reason: string): void {
+    this.slot?.cancelled(reason);
+    // Before its message was complete no handler runs that could give the slot back.
+    if (!this.stream.remoteEnded) this.slot?.release();
+  }
+
+  /** The call ended without its handler. */
+  over(): void {
+    this.onWritable();
+  }
+}

@@ -1,0 +1,116 @@
+// The BDP estimator: how many bytes the path to the peer holds, told from how much DATA arrives
+// while one PING goes round. It is what lets windows start small and follow the network.
+// Invariants: at most one sample is open; the estimate never falls and never passes its limit; an
+// acknowledgement counts only after our ping was written. Constants as in grpc-go.
+// Not here: what follows from growth (stream limits, connection window, SETTINGS).
+
+import { DEFAULT_WINDOW, MAX_BDP_WINDOW } from './limits.ts';
+
+/** Payload of the BDP ping, first four bytes: 02 04 10 10. */
+export const BDP_PING_HIGH: number = 0x02041010;
+/** Payload of the BDP ping, last four bytes: 09 0e 07 07. */
+export const BDP_PING_LOW: number = 0x090e0707;
+
+/** Weight of a new round trip time once enough have been seen. */
+const ALPHA = 0.9;
+/** A sample that fills this share of the estimate says that the window is what limits the peer. */
+const BETA = 0.66;
+/** The estimate grows to this many times the sample. */
+const GAMMA = 2;
+/** Round trips that are averaged plainly before ALPHA takes over. */
+const PLAIN_MEAN_SAMPLES = 10;
+/** A sample spans about one and a half round trips: the first byte left half of one before. */
+const ROUND_TRIPS_PER_SAMPLE = 1.5;
+/** Shortest round trip believed, in ms: clocks are coarse, and bandwidth must stay finite. */
+const MIN_RTT_MS = 0.01;
+
+const IDLE = 0;
+/** A sample is open, its ping waits to be written. */
+const OPENED = 1;
+/** The ping is under way. */
+const WRITTEN = 2;
+
+/** One per connection. Turns IDLE -> OPENED (DATA) -> WRITTEN (ping) -> IDLE (acknowledgement). */
+export class BdpEstimator {
+  private readonly limit: number;
+  private state: number;
+  private bdp: number;
+  private sample: number;
+  private samples: number;
+  private writtenAt: number;
+  private rtt: number;
+  private maxBandwidth: number;
+
+  /** @param limitBytes the highest estimate, default 16 MiB */
+  constructor(limitBytes: number = MAX_BDP_WINDOW) {
+    this.limit = limitBytes;
+    this.state = IDLE;
+    this.bdp = Math.min(DEFAULT_WINDOW, limitBytes);
+    this.sample = 0;
+    this.samples = 0;
+    this.writtenAt = 0;
+    this.rtt = 0;
+    this.maxBandwidth = 0;
+  }
+
+  /** The estimate in bytes. */
+  get bdpBytes(): number {
+    return this.bdp;
+  }
+
+  /** Smoothed round trip time in ms; 0 before the first sample. */
+  get rttMs(): number {
+    return this.rtt;
+  }
+
+  /**
+   * DATA of `n` bytes came. True when this opened a sample: the caller gives the connection's
+   * unacked bytes back, so that the window does not cut the sample short, and sends the ping.
+   */
+  onData(n: number): boolean {
+    if (this.state !== IDLE) {
+      this.sample += n;
+      return false;
+    }
+    if (this.bdp >= this.limit || n === 0) return false;
+    this.state = OPENED;
+    this.sample = n;
+    return true;
+  }
+
+  /** DATA of `n` bytes came where no sample should be opened; counts towards an open one. */
+  onMoreData(n: number): void {
+    if (this.state !== IDLE) this.sample += n;
+  }
+
+  /** Loopy wrote the BDP ping at `nowMs`. */
+  pingWritten(nowMs: number): void {
+    if (this.state !== OPENED) return;
+    this.state = WRITTEN;
+    this.writtenAt = nowMs;
+  }
+
+  /** Whether a PING acknowledgement carries the BDP ping's payload. */
+  isBdpPing(high: number, low: number): boolean {
+    return high === BDP_PING_HIGH && low === BDP_PING_LOW;
+  }
+
+  /**
+   * The BDP ping was acknowledged at `nowMs`. Answers the new estimate in bytes when it grew, else
+   * 0. An acknowledgement of a ping that was not written is the peer's guess and ignored.
+   */
+  onAck(nowMs: number): number {
+    if (this.state !== WRITTEN) return 0;
+    this.state = IDLE;
+    this.samples++;
+    const rttSample = Math.max(nowMs - this.writtenAt, MIN_RTT_MS);
+    const weight = this.samples <= PLAIN_MEAN_SAMPLES ? 1 / this.samples : ALPHA;
+    this.rtt += (rttSample - this.rtt) * weight;
+    const bandwidth = this.sample / (this.rtt * ROUND_TRIPS_PER_SAMPLE);
+    if (bandwidth < this.maxBandwidth) return 0;
+    this.maxBandwidth = bandwidth;
+    if (this.sample < BETA * this.bdp || this.bdp >= this.limit) return 0;
+    this.bdp = Math.min(GAMMA * this.sample, this.limit);
+    return this.bdp;
+  }
+}

@@ -1,0 +1,333 @@
+// A client's stream: one attempt of a call, from HEADERS to trailers.
+// Invariants: the listener hears `onEnd` exactly once, after every message that it asked for; a
+// stream that was never written costs the wire nothing. gRPC PROTOCOL-HTTP2.md, RFC 9113 §8.1.
+// Not here: deadlines, retries, waiting for a connection (channel/).
+
+import { ErrorCode } from '../frames/error-code.ts';
+import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
+import { Status } from '../grpc/status.ts';
+import { encodeTimeout } from '../grpc/timeout.ts';
+import type { HeaderBlock } from '../hpack/decoder.ts';
+import { HpackEncoder } from '../hpack/encoder.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { ClientTransport } from './client-transport.ts';
+import type { ClosingError, StreamError } from './errors.ts';
+import { InFlow } from './in-flow.ts';
+import { DEFAULT_WINDOW, MAX_FOREIGN_BODY } from './limits.ts';
+import { endOfStream } from './loopy-writer.ts';
+import { DataItem, OutStream } from './out-stream.ts';
+import {
+  parseResponseHead,
+  parseTrailers,
+  type ResponseHead,
+  type Trailers,
+} from './response-head.ts';
+import { httpText, resetText, statusOfErrorCode, statusOfHttp } from './status-mapping.ts';
+import type { TransportStream } from './transport-stream.ts';
+
+/** Who makes the call. Called from inside the transport; must not throw. */
+export interface ClientStreamListener {
+  /** Response headers; `head` may be shared with other calls and is frozen. */
+  onHead(head: ResponseHead): void;
+  /** A message that was asked for; the buffer is transferred. */
+  onMessage(message: Buffer): void;
+  /** Room again after `send` said false. */
+  onWritable(): void;
+  /**
+   * The call is over.
+   * @param trailers flat user metadata
+   * @param unprocessed the server is known not to have seen the call: safe to try again
+   */
+  onEnd(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void;
+}
+
+const NO_FIELDS: HeaderFields = [];
+const NO_TIMEOUT = -1;
+
+// What a response block was parsed into, remembered with the block it came from.
+class ParsedBlock {
+  head: ResponseHead | string | undefined = undefined;
+  trailers: Trailers | string | undefined = undefined;
+}
+
+function parsed(block: HeaderBlock): ParsedBlock {
+  if (block.derived instanceof ParsedBlock) return block.derived;
+  const made = new ParsedBlock();
+  block.derived = made;
+  return made;
+}
+
+export class ClientStream implements TransportStream {
+  readonly out: OutStream;
+  readonly inFlow: InFlow;
+  readonly messages: MessageReader;
+  remoteEnded: boolean;
+  private readonly transport: ClientTransport;
+  private readonly listener: ClientStreamListener;
+  private readonly path: string;
+  private readonly fields: HeaderFields;
+  /** Milliseconds for the peer's deadline; -1 for none. */
+  private readonly timeoutMs: number;
+  private headSeen: boolean;
+  private ended: boolean;
+  private code: Status;
+  private details: string;
+  private trailers: HeaderFields;
+  private foreign: { readonly text: string; body: string } | undefined;
+
+  constructor(
+    transport: ClientTransport,
+    listener: ClientStreamListener,
+    path: string,
+    fields: HeaderFields,
+    timeoutMs: number,
+    headBytes: number,
+  ) {
+    this.out = new OutStream(this, 0, headBytes);
+    this.inFlow = new InFlow(DEFAULT_WINDOW);
+    this.messages = new MessageReader(this, transport.maxReceiveMessageLength);
+    this.remoteEnded = false;
+    this.transport = transport;
+    this.listener = listener;
+    this.path = path;
+    this.fields = fields;
+    this.timeoutMs = timeoutMs;
+    this.headSeen = false;
+    this.ended = false;
+    this.code = Status.UNKNOWN;
+    this.details = '';
+    this.trailers = NO_FIELDS;
+    this.foreign = undefined;
+  }
+
+  // What the call does.
+
+  /**
+   * Queues a message. The payload is transferred: it must not change until it was written.
+   * @returns false when the writer should wait for onWritable
+   */
+  send(message: Uint8Array, last: boolean): boolean {
+    if (this.ended || this.out.endWritten) return true;
+    return this.transport.appendData(this.out, new DataItem(message, 0, last));
+  }
+
+  /** No more messages from us. */
+  halfClose(): void {
+    if (!this.ended) this.transport.appendData(this.out, endOfStream());
+  }
+
+  /** Asks for so many more messages. */
+  request(count: number): void {
+    this.messages.want(count);
+    this.transport.credit(this);
+  }
+
+  /** The call is not wanted any more: the listener hears nothing further. */
+  cancel(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.messages.destroy();
+    this.transport.reset(this, ErrorCode.CANCEL);
+  }
+
+  /** HEADERS are on the wire, or in the batch that is about to be. */
+  get written(): boolean {
+    return this.out.id !== 0;
+  }
+
+  private finish(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.messages.destroy();
+    this.listener.onEnd(code, details, trailers, unprocessed);
+  }
+
+  /** Our rules were broken by the response: the stream is reset and the call ends. */
+  private refuse(code: Status, details: string): void {
+    if (this.ended) return;
+    this.transport.reset(this, ErrorCode.CANCEL);
+    this.finish(code, details, NO_FIELDS, false);
+  }
+
+  // OutStreamOwner.
+
+  headBound(): number {
+    return this.transport.headers.bound(this.path, this.fields);
+  }
+
+  writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
+    const headers = this.transport.headers;
+    let end = encoder.beginBlock(out, at);
+    end = headers.writePath(this.path, out, end);
+    if (this.timeoutMs !== NO_TIMEOUT) {
+      end = encoder.writeField('grpc-timeout', encodeTimeout(this.timeoutMs), out, end);
+    }
+    end = encoder.writeSegment(headers.constant, out, end);
+    return this.fields.length === 0 ? end : encoder.writeFields(this.fields, out, end);
+  }
+
+  trailersBound(): number {
+    return HpackEncoder.bound(NO_FIELDS);
+  }
+
+  writeTrailers(_encoder: HpackEncoder, _out: Buffer, at: number): number {
+    return at;
+  }
+
+  claimId(): number {
+    return this.transport.claimId(this);
+  }
+
+  onWritable(): void {
+    if (!this.ended) this.listener.onWritable();
+  }
+
+  onEndWritten(): void {}
+
+  // TransportStream.
+
+  acceptsData(): boolean {
+    return this.headSeen;
+  }
+
+  onForeignBytes(chunk: Buffer, start: number, end: number): boolean {
+    const foreign = this.foreign;
+    if (foreign === undefined) return false;
+    const room = MAX_FOREIGN_BODY - foreign.body.length;
+    if (room > 0) foreign.body += chunk.toString('latin1', start, Math.min(end, start + room));
+    if (foreign.body.length >= MAX_FOREIGN_BODY) this.endForeign();
+    return true;
+  }
+
+  onHeaders(block: HeaderBlock, endStream: boolean): void {
+    if (block.tooLarge) {
+      const text = `response headers of ${block.listSize} bytes exceed the limit of ${this.transport.maxHeaderList}`;
+      this.refuse(Status.RESOURCE_EXHAUSTED, text);
+    } else if (this.headSeen) {
+      this.onTrailers(block, endStream);
+    } else {
+      this.onHead(block, endStream);
+    }
+  }
+
+  private onHead(block: HeaderBlock, endStream: boolean): void {
+    const memo = parsed(block);
+    memo.head ??= parseResponseHead(block.fields);
+    const head = memo.head;
+    if (typeof head === 'string') {
+      this.refuse(Status.INTERNAL, head);
+    } else if (head.informational) {
+      if (endStream) this.refuse(Status.INTERNAL, `HTTP status ${head.httpStatus} ended the stream`);
+    } else if (head.httpStatus !== 200 || !head.contentTypeIsGrpc) {
+      this.headSeen = true;
+      this.onForeignHead(head, endStream);
+    } else {
+      this.headSeen = true;
+      if (!endStream) {
+        this.listener.onHead(head);
+        return;
+      }
+      const code = head.grpcStatus === -1 ? Status.UNKNOWN : head.grpcStatus;
+      const details =
+        head.grpcStatus === -1 ? 'the server ended the call without grpc-status' : head.grpcMessage;
+      this.remoteEnd(code, details, head.metadataFields);
+    }
+  }
+
+  private onForeignHead(head: ResponseHead, endStream: boolean): void {
+    this.code = head.grpcStatus === -1 ? statusOfHttp(head.httpStatus) : head.grpcStatus;
+    const text = httpText(head.httpStatus, head.contentType);
+    if (endStream) {
+      const details = head.grpcStatus === -1 ? text : head.grpcMessage;
+      this.remoteEnd(this.code, details, head.metadataFields);
+    } else {
+      this.foreign = { text, body: '' };
+    }
+  }
+
+  private endForeign(): void {
+    const foreign = this.foreign;
+    if (foreign === undefined) return;
+    const body = foreign.body === '' ? '' : `; body: ${JSON.stringify(foreign.body)}`;
+    this.refuse(this.code, foreign.text + body);
+  }
+
+  private onTrailers(block: HeaderBlock, endStream: boolean): void {
+    if (this.foreign !== undefined) {
+      this.endForeign();
+      return;
+    }
+    if (!endStream) {
+      this.refuse(Status.INTERNAL, 'the server sent HEADERS twice without ending the stream');
+      return;
+    }
+    const memo = parsed(block);
+    memo.trailers ??= parseTrailers(block.fields);
+    const trailers = memo.trailers;
+    if (typeof trailers === 'string') {
+      this.refuse(Status.INTERNAL, trailers);
+    } else if (!trailers.hasStatus) {
+      this.remoteEnd(Status.UNKNOWN, 'the server ended the call without grpc-status', NO_FIELDS);
+    } else {
+      this.remoteEnd(trailers.grpcStatus, trailers.grpcMessage, trailers.metadataFields);
+    }
+  }
+
+  onRemoteEnd(): void {
+    if (this.foreign !== undefined) {
+      this.endForeign();
+      return;
+    }
+    this.remoteEnd(Status.INTERNAL, 'the server ended the stream without trailers', NO_FIELDS);
+  }
+
+  /** The status is known; it is told once the messages before it were taken. */
+  private remoteEnd(code: Status, details: string, trailers: HeaderFields): void {
+    this.remoteEnded = true;
+    this.code = code;
+    this.details = details;
+    this.trailers = trailers;
+    this.transport.onRemoteEnded(this);
+    this.messages.end();
+  }
+
+  onReset(errorCode: number): void {
+    // A reset behind complete trailers only says that the server reads no more of us.
+    if (this.remoteEnded) return;
+    const unprocessed = errorCode === ErrorCode.REFUSED_STREAM;
+    const code = statusOfErrorCode(errorCode, false);
+    this.finish(code, resetText(errorCode), NO_FIELDS, unprocessed);
+  }
+
+  onFaulted(error: StreamError): void {
+    this.finish(Status.INTERNAL, error.reason, NO_FIELDS, false);
+  }
+
+  onLost(error: ClosingError): void {
+    this.finish(Status.UNAVAILABLE, error.reason, NO_FIELDS, !this.written);
+  }
+
+  /** The transport hands the call back: the server never saw it. */
+  handBack(reason: string): void {
+    this.finish(Status.UNAVAILABLE, reason, NO_FIELDS, true);
+  }
+
+  // MessageSink.
+
+  onMessage(message: Buffer, compressed: boolean): void {
+    if (compressed) {
+      this.refuse(Status.INTERNAL, 'a compressed message, though no encoding was offered');
+    } else if (!this.ended) {
+      this.listener.onMessage(message);
+    }
+  }
+
+  onFault(fault: FramingFault): void {
+    this.refuse(fault.code, fault.details);
+  }
+
+  onEnd(): void {
+    this.finish(this.code, this.details, this.trailers, false);
+    this.transport.remove(this);
+  }
+}

@@ -1,0 +1,362 @@
+// The client's end of a connection (S7): stream ids, the peer's stream limit, GOAWAY, keepalive.
+// Invariants: an id is assigned when HEADERS are written, so ids on the wire rise; a stream above
+// GOAWAY's last id, or never written, is handed back as unprocessed.
+// gRPC PROTOCOL-HTTP2.md, RFC 9113 §5.1.1, §6.8. Not here: connecting (connector.ts), which
+// transport a call uses (channel/).
+
+import type { Duplex } from 'node:stream';
+import { ErrorCode, errorCodeName } from '../frames/error-code.ts';
+import { SettingId } from '../frames/settings.ts';
+import type { HeaderBlock } from '../hpack/decoder.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
+import { Admission, type AdmissionSubject } from './admission.ts';
+import { ClientKeepalive, type KeepaliveOptions } from './client-keepalive.ts';
+import { ClientStream, type ClientStreamListener } from './client-stream.ts';
+import { Connection, type ConnectionRole } from './connection.ts';
+import { pingItem } from './control-buffer.ts';
+import { type ClosingError, connectionError } from './errors.ts';
+import type { InboundWindow } from './inbound-window.ts';
+import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
+import type { LoopyWriter, Schedule } from './loopy-writer.ts';
+import type { DataItem, OutStream } from './out-stream.ts';
+import { RequestHeaders } from './request-headers.ts';
+import { quoted } from './status-mapping.ts';
+import type { TimerWheel } from './timer-wheel.ts';
+import type { TransportStream } from './transport-stream.ts';
+
+/** What the channel hears of a connection. Must not throw. */
+export interface ClientTransportListener {
+  /** The peer's SETTINGS came: calls may start. */
+  onReady(): void;
+  /** A call more may be admitted than a moment ago. */
+  onCapacity(): void;
+  /** The server found our pings too frequent: the time, ms, for the connections that follow. */
+  onKeepaliveTime(timeMs: number): void;
+  /** No new calls here; open ones go on. */
+  onDraining(reason: string): void;
+  onClosed(error: ClosingError): void;
+}
+
+export interface ClientTransportOptions {
+  readonly socket: Duplex;
+  readonly wheel: TimerWheel;
+  readonly schedule: Schedule;
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly userAgent: string;
+  readonly limits: ClientLimits;
+  readonly maxHeaderList: number;
+  readonly maxReceiveMessageLength: number;
+  readonly initialStreamWindow: number;
+  readonly initialConnectionWindow: number;
+  readonly staticWindows: boolean;
+  readonly keepalive: KeepaliveOptions;
+}
+
+// Three quarters of the ids: time to replace the connection without haste.
+const REPLACE_AT_ID: number = Math.floor(MAX_STREAM_ID * 0.75);
+
+// A HEADERS frame in the queue is charged its path and fields and this many bytes for the rest.
+const HEAD_CHARGE = 128;
+
+export class ClientTransport implements ConnectionRole, AdmissionSubject {
+  readonly connection: Connection;
+  readonly admission: Admission;
+  readonly headers: RequestHeaders;
+  readonly maxReceiveMessageLength: number;
+  readonly maxHeaderList: number;
+  peerMaxStreams: number;
+  ready: boolean;
+  draining: boolean;
+  private readonly listener: ClientTransportListener;
+  private readonly keepalive: ClientKeepalive;
+  private nextId: number;
+  private goAwayReason: string;
+  private wantsCapacity: boolean;
+
+  constructor(listener: ClientTransportListener, options: ClientTransportOptions) {
+    this.listener = listener;
+    this.maxReceiveMessageLength = options.maxReceiveMessageLength;
+    this.maxHeaderList = options.maxHeaderList;
+    this.peerMaxStreams = STREAMS_BEFORE_SETTINGS;
+    this.ready = false;
+    this.draining = false;
+    this.nextId = 1;
+    this.goAwayReason = '';
+    this.wantsCapacity = false;
+    this.connection = new Connection(this, {
+      socket: options.socket,
+      wheel: options.wheel,
+      schedule: options.schedule,
+      server: false,
+      settings: [
+        SettingId.ENABLE_PUSH,
+        0,
+        SettingId.MAX_HEADER_LIST_SIZE,
+        options.maxHeaderList,
+      ],
+      maxHeaderList: options.maxHeaderList,
+      initialStreamWindow: options.initialStreamWindow,
+      initialConnectionWindow: options.initialConnectionWindow,
+      staticWindows: options.staticWindows,
+      exposureBytes: options.limits.exposureBytes,
+    });
+    const { scheme, authority, userAgent } = options;
+    this.headers = new RequestHeaders(this.loopy.encoder, scheme, authority, userAgent);
+    this.admission = new Admission(options.limits, this);
+    this.keepalive = new ClientKeepalive(
+      options.wheel,
+      {
+        sendPing: (high, low) => {
+          this.loopy.buffer.put(pingItem(high, low));
+        },
+        close: (reason) => this.connection.fail(ErrorCode.NO_ERROR, reason),
+        hasStreams: () => this.connection.streams.size > 0,
+        gateClosed: () => this.connection.reader.gate === 'closed',
+      },
+      options.keepalive,
+    );
+  }
+
+  get state(): 'connecting' | 'ready' | 'draining' | 'closed' {
+    if (this.connection.closedBy !== undefined) return 'closed';
+    if (this.draining) return 'draining';
+    return this.ready ? 'ready' : 'connecting';
+  }
+
+  // AdmissionSubject.
+
+  get loopy(): LoopyWriter {
+    return this.connection.loopy;
+  }
+
+  get inbound(): InboundWindow {
+    return this.connection.inbound;
+  }
+
+  get socketBytes(): number {
+    return this.connection.socketBytes;
+  }
+
+  get nowMs(): number {
+    return this.connection.nowMs;
+  }
+
+  now(): number {
+    return this.connection.wheel.now();
+  }
+
+  // What calls do.
+
+  /**
+   * Opens a stream and queues its HEADERS, if the limits admit it.
+   * @param fields flat user metadata
+   * @param timeoutMs for the peer's deadline; -1 for none
+   * @returns undefined when refused: `admission.refuses` says by which limit
+   */
+  newStream(
+    listener: ClientStreamListener,
+    path: string,
+    fields: HeaderFields,
+    timeoutMs: number,
+  ): ClientStream | undefined {
+    let headBytes = HEAD_CHARGE + path.length;
+    for (const text of fields) headBytes += text.length + 16;
+    const stream = new ClientStream(this, listener, path, fields, timeoutMs, headBytes);
+    const nowMs = this.connection.nowMs;
+    if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
+    return stream;
+  }
+
+  /** Why a call with these fields can never be sent on this connection, or undefined. */
+  unsendable(path: string, fields: HeaderFields): string | undefined {
+    const limit = this.connection.peerMaxHeaderList;
+    if (limit === Number.POSITIVE_INFINITY || fields.length === 0) return undefined;
+    let size = 400 + path.length;
+    for (let i = 0; i < fields.length; i += 1) size += (fields[i] ?? '').length + 16;
+    if (size <= limit) return undefined;
+    return `request headers of about ${size} bytes exceed the server's limit of ${limit}; send less metadata`;
+  }
+
+  appendData(out: OutStream, item: DataItem): boolean {
+    return this.loopy.appendData(out, item, this.connection.nowMs);
+  }
+
+  credit(stream: ClientStream): void {
+    this.connection.creditStream(stream);
+  }
+
+  /** Tell the listener when one more call may be admitted; asked again after each telling. */
+  notifyCapacity(): void {
+    this.wantsCapacity = true;
+  }
+
+  /** The caller gave up, or the response broke a rule. */
+  reset(stream: ClientStream, errorCode: number): void {
+    const known = stream.out.id !== 0;
+    this.connection.resetStream(stream, errorCode, false);
+    if (!known) this.released();
+  }
+
+  /** The stream has ended on the wire and its messages were taken. */
+  remove(stream: ClientStream): void {
+    this.connection.removeStream(stream);
+  }
+
+  /** The server has ended the stream; what we still had to send is of no use. */
+  onRemoteEnded(stream: ClientStream): void {
+    if (!stream.out.endWritten) this.connection.resetStream(stream, ErrorCode.NO_ERROR, false);
+  }
+
+  claimId(stream: ClientStream): number {
+    if (this.draining) {
+      stream.handBack(this.goAwayReason);
+      this.released();
+      return 0;
+    }
+    const id = this.nextId;
+    this.nextId += 2;
+    this.connection.addStream(stream, id);
+    if (this.connection.streams.size === 1) this.keepalive.onStreamsChanged();
+    if (this.nextId > REPLACE_AT_ID) this.drain('the connection has used most of its stream ids');
+    return id;
+  }
+
+  private released(): void {
+    this.admission.release();
+    if (this.draining) this.closeIfIdle();
+  }
+
+  // The end.
+
+  /** No new calls; the connection closes when the open ones are done. */
+  drain(reason: string): void {
+    if (this.draining) return;
+    this.draining = true;
+    this.goAwayReason = reason;
+    this.listener.onDraining(reason);
+    this.handBackQueued(reason);
+    this.closeIfIdle();
+  }
+
+  /** Ends the connection; open calls fail with UNAVAILABLE. */
+  close(reason: string): void {
+    this.draining = true;
+    const error = connectionError(ErrorCode.NO_ERROR, 'local', reason);
+    this.connection.end(error, ErrorCode.NO_ERROR, reason);
+  }
+
+  private closeIfIdle(): void {
+    const idle = this.connection.streams.size === 0 && this.loopy.buffer.heads.size === 0;
+    if (idle) this.close(this.goAwayReason);
+  }
+
+  private handBackQueued(reason: string): void {
+    let out = this.loopy.buffer.heads.first;
+    while (out !== undefined) {
+      const next = out.next;
+      const owner = out.owner;
+      if (out.id === 0 && owner instanceof ClientStream) {
+        this.loopy.cleanup(out);
+        owner.handBack(reason);
+        this.admission.release();
+      }
+      out = next;
+    }
+  }
+
+  // ConnectionRole.
+
+  onHeaders(streamId: number, block: HeaderBlock, endStream: boolean): void {
+    const stream = this.connection.streams.get(streamId);
+    if (stream !== undefined && !stream.remoteEnded) {
+      stream.onHeaders(block, endStream);
+    } else if (this.isIdle(streamId)) {
+      this.connection.fail(ErrorCode.PROTOCOL_ERROR, `HEADERS on idle stream ${streamId}`);
+    } else if (stream !== undefined) {
+      this.connection.fail(ErrorCode.STREAM_CLOSED, `HEADERS after the end of stream ${streamId}`);
+    }
+  }
+
+  isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId >= this.nextId;
+  }
+
+  onSettings(first: boolean): void {
+    if (!first) return;
+    this.peerMaxStreams = this.connection.peerMaxStreams;
+    this.ready = true;
+    this.keepalive.start();
+    this.listener.onReady();
+  }
+
+  onMaxConcurrentStreams(value: number): void {
+    if (this.ready) this.peerMaxStreams = value;
+  }
+
+  onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {
+    const said = debugData === '' ? '' : ` ${quoted(debugData)}`;
+    const text = `GOAWAY(${errorCodeName(errorCode)})${said}`;
+    const reason = `the server sent ${text}`;
+    this.connection.goAwayText = text;
+    if (errorCode === ErrorCode.ENHANCE_YOUR_CALM && debugData === 'too_many_pings') {
+      this.listener.onKeepaliveTime(this.keepalive.doubleTime());
+    }
+    this.draining = true;
+    this.goAwayReason = reason;
+    this.listener.onDraining(reason);
+    this.handBackQueued(reason);
+    const above: ClientStream[] = [];
+    this.connection.streams.forEach((stream, id) => {
+      if (id > lastStreamId && stream instanceof ClientStream) above.push(stream);
+    });
+    for (const stream of above) {
+      this.connection.removeStream(stream);
+      stream.handBack(reason);
+    }
+    this.closeIfIdle();
+  }
+
+  onPing(): boolean {
+    return true;
+  }
+
+  onPingAck(high: number, low: number): void {
+    this.keepalive.onPingAck(high, low);
+  }
+
+  onRead(): void {
+    this.keepalive.onRead();
+  }
+
+  onCallBytes(): void {}
+
+  onTurnEnd(): void {
+    const { loopy, nowMs } = this.connection;
+    this.admission.onDrained(nowMs, loopy.itemsWritten);
+    this.offerCapacity();
+  }
+
+  onPrematureReset(_stream: TransportStream | undefined): boolean {
+    return true;
+  }
+
+  onStreamClosed(_stream: TransportStream): void {
+    this.released();
+    this.offerCapacity();
+  }
+
+  onClosed(error: ClosingError): void {
+    this.draining = true;
+    this.keepalive.stop();
+    this.goAwayReason = error.reason;
+    this.handBackQueued(error.reason);
+    this.listener.onClosed(error);
+  }
+
+  private offerCapacity(): void {
+    if (!this.wantsCapacity || this.draining) return;
+    this.wantsCapacity = false;
+    this.listener.onCapacity();
+  }
+}

@@ -1,0 +1,412 @@
+// One HTTP/2 connection, what client and server have in common: settings, windows, pings, resets
+// and the way a connection ends. It owns the socket, loopy, the reader and the table of streams.
+// Invariant: after `fail` or `closeGracefully` nothing is taken from callers or peer any more, and
+// each stream was told exactly once. RFC 9113 §5 to §6.
+// Not here: HEADERS and what they mean (client-transport.ts, server-transport.ts).
+
+import type { Duplex } from 'node:stream';
+import { ErrorCode } from '../frames/error-code.ts';
+import { FrameReader } from '../frames/frame-reader.ts';
+import { SettingId } from '../frames/settings.ts';
+import type { HeaderBlock } from '../hpack/decoder.ts';
+import { BdpEstimator } from './bdp-estimator.ts';
+import { closeItem, goAwayItem, prefaceItem, rstStreamItem, settingsItem } from './control-buffer.ts';
+import { type ClosingError, connectionError, type IoError, ioError, streamError } from './errors.ts';
+import { FrameDispatch } from './frame-dispatch.ts';
+import { InboundWindow } from './inbound-window.ts';
+import {
+  DEFAULT_WINDOW,
+  LINGER_MS,
+  MAX_BDP_WINDOW,
+  MAX_CONTINUATIONS,
+  MAX_DATA_FRAME,
+  MAX_HEADER_BLOCK,
+  MAX_RESPONSE_FRAMES,
+} from './limits.ts';
+import { type LoopyListener, LoopyWriter, type Schedule } from './loopy-writer.ts';
+import type { OutStream } from './out-stream.ts';
+import { ProgressWatch } from './progress-watch.ts';
+import { RecentStreams } from './recent-streams.ts';
+import { Reader, type ReaderListener } from './reader.ts';
+import { StreamTable } from './stream-table.ts';
+import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
+import { TransportInFlow } from './transport-in-flow.ts';
+import type { TransportStream } from './transport-stream.ts';
+import { WriteBatch, type WriteListener } from './write-batch.ts';
+
+/** What differs between the two ends. Methods must not throw. */
+export interface ConnectionRole {
+  /** A decoded field block. `tooLarge` ones are still to be refused. */
+  onHeaders(streamId: number, block: HeaderBlock, endStream: boolean): void;
+  /** The stream was never opened: a frame on it breaks the protocol (RFC 9113 §5.1). */
+  isIdle(streamId: number): boolean;
+  /** The peer's SETTINGS were applied; `first` makes the connection ready. */
+  onSettings(first: boolean): void;
+  onMaxConcurrentStreams(value: number): void;
+  onGoAway(lastStreamId: number, errorCode: number, debugData: string): void;
+  /** A ping of the peer; false when it was one too many. */
+  onPing(): boolean;
+  onPingAck(high: number, low: number): void;
+  /** Bytes came. */
+  onRead(): void;
+  /** HEADERS or DATA of a call were written. */
+  onCallBytes(): void;
+  /** Loopy ended a turn. */
+  onTurnEnd(): void;
+  /** The peer caused a reset of the stream; false when it was one too many. */
+  onPrematureReset(stream: TransportStream | undefined): boolean;
+  /** A stream left the table. */
+  onStreamClosed(stream: TransportStream): void;
+  /** The connection is over; streams were told already. */
+  onClosed(error: ClosingError): void;
+}
+
+export interface ConnectionOptions {
+  readonly socket: Duplex;
+  readonly wheel: TimerWheel;
+  readonly schedule: Schedule;
+  readonly server: boolean;
+  /** Our SETTINGS beyond INITIAL_WINDOW_SIZE: id, value, id, value. */
+  readonly settings: readonly number[];
+  readonly maxHeaderList: number;
+  /** Bytes; a stream's first window, the floor of growth by BDP. */
+  readonly initialStreamWindow: number;
+  /** Bytes; the connection's first window. */
+  readonly initialConnectionWindow: number;
+  /** Windows stay what they are: no BDP estimator. */
+  readonly staticWindows: boolean;
+  readonly exposureBytes: number;
+}
+
+// Streams whose end is remembered, so that a late frame is told from a fault (RFC 9113 §5.1).
+const REMEMBERED_STREAMS = 1_024;
+
+export class Connection implements LoopyListener, WriteListener, ReaderListener, WheelTimer {
+  wheelNext: WheelTimer | undefined;
+  wheelPrevious: WheelTimer | undefined;
+  wheelSlot: number;
+  wheelDeadline: number;
+  readonly loopy: LoopyWriter;
+  readonly reader: Reader;
+  readonly streams: StreamTable<TransportStream>;
+  readonly inbound: InboundWindow;
+  readonly flow: TransportInFlow;
+  readonly bdp: BdpEstimator;
+  readonly wheel: TimerWheel;
+  readonly socket: Duplex;
+  /** The peer's SETTINGS_MAX_HEADER_LIST_SIZE, bytes. */
+  peerMaxHeaderList: number;
+  /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS; Infinity when it sets none. */
+  peerMaxStreams: number;
+  closedBy: ClosingError | undefined;
+  /** The GOAWAY the peer sent, for the errors that follow it. */
+  goAwayText: string;
+  /** Coarse time of this turn, ms. */
+  nowMs: number;
+  readonly server: boolean;
+  readonly staticWindows: boolean;
+  /** Highest id the peer opened. */
+  highestPeerStream: number;
+  private readonly role: ConnectionRole;
+  private readonly frames: FrameReader;
+  private readonly batch: WriteBatch;
+  private readonly progress: ProgressWatch;
+  private readonly resets: RecentStreams;
+  private readonly ends: RecentStreams;
+  private destroyed: boolean;
+
+  constructor(role: ConnectionRole, options: ConnectionOptions) {
+    this.wheelNext = undefined;
+    this.wheelPrevious = undefined;
+    this.wheelSlot = -1;
+    this.wheelDeadline = 0;
+    this.role = role;
+    this.server = options.server;
+    this.highestPeerStream = 0;
+    this.wheel = options.wheel;
+    this.nowMs = options.wheel.now();
+    this.socket = options.socket;
+    this.batch = new WriteBatch(options.socket, this);
+    this.loopy = new LoopyWriter(this.batch, this, options.schedule);
+    this.frames = new FrameReader(new FrameDispatch(this, role, options.maxHeaderList), {
+      maxFrameSize: MAX_DATA_FRAME,
+      maxHeaderBlock: MAX_HEADER_BLOCK,
+      maxContinuations: MAX_CONTINUATIONS,
+      expectPreface: options.server,
+    });
+    this.reader = new Reader(options.socket, this.frames, this, options.wheel, options.schedule);
+    this.streams = new StreamTable();
+    this.inbound = new InboundWindow(options.exposureBytes, options.initialStreamWindow);
+    this.flow = new TransportInFlow();
+    this.bdp = new BdpEstimator(MAX_BDP_WINDOW);
+    this.staticWindows = options.staticWindows;
+    this.progress = new ProgressWatch(options.wheel, this);
+    this.peerMaxHeaderList = Number.POSITIVE_INFINITY;
+    this.peerMaxStreams = Number.POSITIVE_INFINITY;
+    this.closedBy = undefined;
+    this.goAwayText = '';
+    this.resets = new RecentStreams(REMEMBERED_STREAMS);
+    this.ends = new RecentStreams(REMEMBERED_STREAMS);
+    this.destroyed = false;
+    this.start(options);
+  }
+
+  private start(options: ConnectionOptions): void {
+    this.inbound.settle();
+    const window = options.initialStreamWindow;
+    const entries =
+      window === DEFAULT_WINDOW
+        ? options.settings
+        : [...options.settings, SettingId.INITIAL_WINDOW_SIZE, window];
+    if (!this.server) this.loopy.buffer.put(prefaceItem());
+    this.loopy.buffer.put(settingsItem(entries));
+    const grow = this.flow.setLimit(options.initialConnectionWindow);
+    if (grow > 0) this.loopy.putConnectionUpdate(grow);
+    this.socket.on('error', (error) =>
+      this.lost(ioError('remote', `socket error: ${error.message}`, error)),
+    );
+    this.socket.on('end', () => this.lost(ioError('remote', 'the peer closed the connection', undefined)));
+    this.socket.on('close', () => {
+      this.lost(ioError('remote', 'the connection was closed', undefined));
+      this.wheel.remove(this);
+    });
+  }
+
+  // The life of a stream.
+
+  /** A stream got its id and is known from now on. */
+  addStream(stream: TransportStream, streamId: number): void {
+    stream.inFlow.limit = this.inbound.enforced;
+    this.streams.set(streamId, stream);
+    this.inbound.open += 1;
+    this.adjustInitialWindow();
+  }
+
+  /** The stream ended on both sides, or its call does not care any more. */
+  removeStream(stream: TransportStream): void {
+    const id = stream.out.id;
+    this.loopy.cleanup(stream.out);
+    if (id === 0 || this.streams.get(id) !== stream) return;
+    this.streams.delete(id);
+    this.ends.add(id);
+    this.inbound.open -= 1;
+    this.inbound.extra -= stream.inFlow.limit - this.inbound.enforced + stream.inFlow.delta;
+    this.adjustInitialWindow();
+    this.role.onStreamClosed(stream);
+  }
+
+  /**
+   * Resets a stream that the peer knows of; one whose HEADERS were never written just goes.
+   * @param isResponse a frame of the peer is the reason: counts for the gate
+   */
+  resetStream(stream: TransportStream, errorCode: number, isResponse: boolean): void {
+    const id = stream.out.id;
+    this.removeStream(stream);
+    if (id !== 0) this.putReset(id, errorCode, isResponse);
+  }
+
+  /** The peer broke a rule of one stream: RST_STREAM, and its call is told why. */
+  faultStream(streamId: number, errorCode: ErrorCode, reason: string): void {
+    const stream = this.streams.get(streamId);
+    if (!this.role.onPrematureReset(stream)) return;
+    if (stream === undefined) {
+      this.putReset(streamId, errorCode, true);
+      return;
+    }
+    this.resetStream(stream, errorCode, true);
+    stream.onFaulted(streamError(errorCode, 'remote', reason));
+  }
+
+  /** RST_STREAM for an id that may have no stream here. */
+  putReset(streamId: number, errorCode: number, isResponse: boolean): void {
+    this.noteReset(streamId);
+    this.loopy.buffer.put(rstStreamItem(streamId, errorCode, isResponse));
+    if (isResponse) this.replyQueued();
+  }
+
+  /** Remembers that the peer may still send on a stream that we ended early. */
+  noteReset(streamId: number): void {
+    this.resets.add(streamId);
+  }
+
+  /** Whether we ended the stream lately, so that frames on it are none of the peer's fault. */
+  wasResetByUs(streamId: number): boolean {
+    return this.resets.has(streamId);
+  }
+
+  /** Whether the stream was open lately. */
+  wasOpen(streamId: number): boolean {
+    return this.ends.has(streamId);
+  }
+
+  /** A reply to a received frame was queued: the throttle is asked, the hard cap watched. */
+  replyQueued(): void {
+    const queued = this.loopy.buffer.responseFrames;
+    if (queued >= MAX_RESPONSE_FRAMES) {
+      this.fail(ErrorCode.ENHANCE_YOUR_CALM, `${queued} replies wait for a peer that does not read`);
+      return;
+    }
+    this.reader.throttle();
+  }
+
+  /** Credit for what the application read of a stream since the last call. */
+  creditStream(stream: TransportStream): void {
+    const read = stream.messages.takeRead();
+    if (read > 0) this.creditBytes(stream, read);
+    if (stream.remoteEnded) return;
+    const toCome = stream.messages.partialLength - stream.messages.partialReceived;
+    if (toCome > 0 && toCome > stream.inFlow.available()) this.adjustForMessage(stream, toCome);
+  }
+
+  /** Credit for bytes that are done with: read, padding, or of no use. */
+  creditBytes(stream: TransportStream, bytes: number): void {
+    const flow = stream.inFlow;
+    const delta = flow.delta;
+    const increment = flow.onRead(bytes);
+    this.inbound.extra += flow.delta - delta;
+    if (increment > 0 && !stream.remoteEnded) this.loopy.putWindowUpdate(stream.out, increment);
+  }
+
+  /** A message larger than the window is asked for: the window grows for it, within the limit. */
+  private adjustForMessage(stream: TransportStream, toCome: number): void {
+    const flow = stream.inFlow;
+    const delta = flow.delta;
+    const increment = flow.maybeAdjust(toCome, this.inbound.headroom);
+    this.inbound.extra += flow.delta - delta;
+    if (increment > 0) this.loopy.putWindowUpdate(stream.out, increment);
+  }
+
+  private adjustInitialWindow(): void {
+    const announce = this.inbound.adjust(this.nowMs);
+    if (announce === 0 || this.closedBy !== undefined) return;
+    this.loopy.buffer.put(settingsItem([SettingId.INITIAL_WINDOW_SIZE, announce]));
+    this.settleInitialWindow();
+  }
+
+  /** Holds streams to the initial window that the peer may be using now. */
+  settleInitialWindow(): void {
+    const change = this.inbound.settle();
+    if (change === 0) return;
+    this.streams.forEach((stream) => {
+      const limit = stream.inFlow.limit + change;
+      if (change > 0) {
+        stream.inFlow.setLimit(limit);
+      } else {
+        const increment = stream.inFlow.lowerLimit(limit);
+        if (increment > 0) this.loopy.putWindowUpdate(stream.out, increment);
+      }
+    });
+  }
+
+  // The end of the connection.
+
+  /** A fault: GOAWAY with the code, all streams fail, input is discarded for a moment. */
+  fail(errorCode: ErrorCode, reason: string): void {
+    this.end(connectionError(errorCode, 'library', reason), errorCode, reason);
+  }
+
+  /** An orderly end: GOAWAY(NO_ERROR); streams still open fail with `error`. */
+  end(error: ClosingError, errorCode: ErrorCode, reason: string): void {
+    if (this.closedBy !== undefined) return;
+    const goAway = goAwayItem(this.highestPeerStream, errorCode, reason);
+    this.finish(error, () => {
+      this.reader.discard();
+      this.loopy.buffer.finish(error, [goAway, closeItem()]);
+      this.wheel.add(this, this.wheel.now() + LINGER_MS);
+    });
+  }
+
+  /** The socket is gone. */
+  lost(cause: IoError): void {
+    if (this.closedBy !== undefined) return;
+    const said = this.goAwayText === '' ? '' : ` after it sent ${this.goAwayText}`;
+    const error = { ...cause, reason: cause.reason + said };
+    this.finish(error, () => {
+      this.loopy.stop();
+      this.loopy.buffer.finish(error, []);
+      this.destroy();
+    });
+  }
+
+  private finish(error: ClosingError, farewell: () => void): void {
+    this.closedBy = error;
+    this.progress.stop();
+    this.frames.stop();
+    farewell();
+    const open: TransportStream[] = [];
+    this.streams.forEach((stream) => {
+      open.push(stream);
+    });
+    for (const stream of open) {
+      this.removeStream(stream);
+      stream.onLost(error);
+    }
+    this.role.onClosed(error);
+  }
+
+  private destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.wheel.remove(this);
+    this.socket.destroy();
+  }
+
+  /** The lingering is over: what the peer still had to say is lost now. */
+  onTimer(): void {
+    this.destroy();
+  }
+
+  onCloseWritten(): void {
+    this.socket.end();
+  }
+
+  // LoopyListener, WriteListener.
+
+  onTurn(): void {
+    this.nowMs = this.wheel.now();
+  }
+
+  onPingWritten(high: number, low: number): void {
+    if (this.bdp.isBdpPing(high, low)) this.bdp.pingWritten(this.wheel.now());
+  }
+
+  onCallBytes(): void {
+    this.role.onCallBytes();
+  }
+
+  onStreamWritten(_stream: OutStream): void {}
+
+  onTurnEnd(): void {
+    this.progress.watch(this.loopy.state === 'blocked-on-socket');
+    this.reader.release();
+    this.role.onTurnEnd();
+  }
+
+  onWritten(): void {
+    this.loopy.onWritten();
+  }
+
+  // ReaderListener.
+
+  gateOpen(): boolean {
+    return this.loopy.buffer.throttle();
+  }
+
+  writeBlocked(): boolean {
+    return this.loopy.state === 'blocked-on-socket';
+  }
+
+  onChunk(): void {
+    this.nowMs = this.wheel.now();
+    this.role.onRead();
+  }
+
+  /** Bytes the kernel has taken of what we wrote. */
+  get bytesTaken(): number {
+    return this.batch.bytesWritten - this.batch.socketBytes;
+  }
+
+  get socketBytes(): number {
+    return this.batch.socketBytes;
+  }
+}

@@ -1,0 +1,293 @@
+// What each received frame does to a connection and its streams (RFC 9113 §5, §6).
+// Invariants: a field block is always decoded, or HPACK falls out of step; DATA is charged to the
+// connection's window whether or not its stream is known; no frame makes it throw.
+// Not here: the syntax of frames (frames/), the meaning of HEADERS (the transports).
+
+import { ErrorCode } from '../frames/error-code.ts';
+import { Flags } from '../frames/flags.ts';
+import type { FrameHandler } from '../frames/frame-handler.ts';
+import { SETTING_LENGTH, SettingId, settingId, settingValue } from '../frames/settings.ts';
+import { HpackDecoder } from '../hpack/decoder.ts';
+import { BDP_PING_HIGH, BDP_PING_LOW } from './bdp-estimator.ts';
+import type { Connection, ConnectionRole } from './connection.ts';
+import { pingAckItem, pingItem, settingsAckItem } from './control-buffer.ts';
+import { HEADER_TABLE_SIZE, MAX_EMPTY_DATA, MAX_HEADER_LIST_HARD, MAX_WINDOW } from './limits.ts';
+import type { TransportStream } from './transport-stream.ts';
+
+export class FrameDispatch implements FrameHandler {
+  private readonly connection: Connection;
+  private readonly role: ConnectionRole;
+  private readonly decoder: HpackDecoder;
+  // The peer's first SETTINGS came.
+  private settled: boolean;
+  // The stream of the DATA frame whose bytes are coming.
+  private current: TransportStream | undefined;
+  private emptyData: number;
+
+  constructor(connection: Connection, role: ConnectionRole, maxHeaderList: number) {
+    this.connection = connection;
+    this.role = role;
+    this.decoder = new HpackDecoder(HEADER_TABLE_SIZE, maxHeaderList);
+    this.settled = false;
+    this.current = undefined;
+    this.emptyData = 0;
+  }
+
+  private expectSettings(): boolean {
+    if (this.settled) return false;
+    this.connection.fail(ErrorCode.PROTOCOL_ERROR, 'the first frame of a connection must be SETTINGS');
+    return true;
+  }
+
+  /** Frames on a stream nobody opened end the connection; on one that is over they are counted. */
+  private unknownStream(streamId: number, what: string): void {
+    if (this.role.isIdle(streamId)) {
+      this.connection.fail(ErrorCode.PROTOCOL_ERROR, `${what} on idle stream ${streamId}`);
+    }
+  }
+
+  onDataFrame(streamId: number, flags: number, length: number): void {
+    this.current = undefined;
+    if (this.expectSettings()) return;
+    if (!this.takeConnectionCredit(length, flags)) return;
+    const stream = this.connection.streams.get(streamId);
+    if (stream === undefined) {
+      this.dataOnClosed(streamId);
+    } else if (stream.remoteEnded) {
+      const text = 'the peer sent DATA after END_STREAM';
+      this.connection.faultStream(streamId, ErrorCode.STREAM_CLOSED, text);
+    } else if (!stream.inFlow.onData(length)) {
+      const text = `the peer sent ${length} bytes with ${stream.inFlow.available()} of its window left`;
+      this.connection.faultStream(streamId, ErrorCode.FLOW_CONTROL_ERROR, text);
+    } else if (!stream.acceptsData()) {
+      const text = 'the peer sent DATA before its response HEADERS';
+      this.connection.faultStream(streamId, ErrorCode.PROTOCOL_ERROR, text);
+    } else {
+      this.current = stream;
+    }
+  }
+
+  private takeConnectionCredit(length: number, flags: number): boolean {
+    if (length === 0 && (flags & Flags.END_STREAM) === 0) {
+      this.emptyData += 1;
+      if (this.emptyData > MAX_EMPTY_DATA) {
+        this.connection.fail(ErrorCode.ENHANCE_YOUR_CALM, `${this.emptyData} DATA frames without data`);
+        return false;
+      }
+    } else if (this.emptyData > 0) {
+      this.emptyData -= 1;
+    }
+    const update = this.connection.flow.onData(length);
+    if (update < 0) {
+      this.connection.fail(
+        ErrorCode.FLOW_CONTROL_ERROR,
+        `${length} bytes of DATA overran the connection window of ${this.connection.flow.limit}`,
+      );
+      return false;
+    }
+    if (update > 0) {
+      this.connection.loopy.putConnectionUpdate(update);
+      // Enough came to be worth a sample; small calls pay for no BDP ping.
+      if (!this.connection.staticWindows && this.connection.bdp.onData(length)) {
+        this.connection.loopy.buffer.put(pingItem(BDP_PING_HIGH, BDP_PING_LOW));
+      }
+    } else if (!this.connection.staticWindows) {
+      this.connection.bdp.onMoreData(length);
+    }
+    return true;
+  }
+
+  private dataOnClosed(streamId: number): void {
+    this.unknownStream(streamId, 'DATA');
+    if (this.connection.closedBy !== undefined || this.connection.wasResetByUs(streamId)) return;
+    if (this.role.onPrematureReset(undefined)) {
+      this.connection.putReset(streamId, ErrorCode.STREAM_CLOSED, true);
+    }
+  }
+
+  onDataBytes(_streamId: number, chunk: Buffer, start: number, end: number): void {
+    const stream = this.current;
+    if (stream === undefined) return;
+    if (stream.onForeignBytes(chunk, start, end)) {
+      this.connection.creditBytes(stream, end - start);
+      return;
+    }
+    stream.messages.push(chunk, start, end);
+  }
+
+  onDataEnd(_streamId: number, flags: number, padding: number): void {
+    const stream = this.current;
+    this.current = undefined;
+    if (stream === undefined) return;
+    const ended = (flags & Flags.END_STREAM) !== 0;
+    if (ended) stream.remoteEnded = true;
+    if (padding > 0) this.connection.creditBytes(stream, padding);
+    this.connection.creditStream(stream);
+    if (ended) stream.onRemoteEnd();
+    else this.growStream(stream);
+  }
+
+  /** A stream that carries data gets the window that the BDP estimate calls for. */
+  private growStream(stream: TransportStream): void {
+    if (this.connection.staticWindows || stream.inFlow.limit >= this.connection.bdp.bdpBytes) return;
+    const grow = this.connection.inbound.growth(stream.inFlow.limit, this.connection.bdp.bdpBytes);
+    if (grow === 0) return;
+    stream.inFlow.setLimit(stream.inFlow.limit + grow);
+    this.connection.inbound.extra += grow;
+    this.connection.loopy.putWindowUpdate(stream.out, grow);
+  }
+
+  onHeaders(streamId: number, flags: number, block: Buffer, start: number, end: number): void {
+    if (this.expectSettings()) return;
+    const decoded = this.decoder.decode(block, start, end);
+    if (decoded === undefined) {
+      this.connection.fail(ErrorCode.COMPRESSION_ERROR, this.decoder.fault);
+    } else if (decoded.listSize > MAX_HEADER_LIST_HARD) {
+      this.connection.fail(
+        ErrorCode.ENHANCE_YOUR_CALM,
+        `a header list of ${decoded.listSize} bytes, the limit is ${MAX_HEADER_LIST_HARD}`,
+      );
+    } else {
+      this.role.onHeaders(streamId, decoded, (flags & Flags.END_STREAM) !== 0);
+    }
+  }
+
+  onPriority(_streamId: number): void {
+    this.expectSettings();
+  }
+
+  onRstStream(streamId: number, errorCode: number): void {
+    if (this.expectSettings()) return;
+    const stream = this.connection.streams.get(streamId);
+    if (stream === undefined) {
+      this.unknownStream(streamId, 'RST_STREAM');
+      return;
+    }
+    const calm = this.role.onPrematureReset(stream);
+    if (!calm) return;
+    this.connection.removeStream(stream);
+    stream.onReset(errorCode);
+  }
+
+  onSettings(payload: Buffer, start: number, end: number): void {
+    for (let at = start; at < end; at += SETTING_LENGTH) {
+      this.applySetting(settingId(payload, at), settingValue(payload, at));
+      if (this.connection.closedBy !== undefined) return;
+    }
+    this.connection.loopy.buffer.put(settingsAckItem());
+    this.connection.replyQueued();
+    const first = !this.settled;
+    this.settled = true;
+    this.role.onSettings(first);
+  }
+
+  private applySetting(id: number, value: number): void {
+    switch (id) {
+      case SettingId.HEADER_TABLE_SIZE:
+        this.connection.loopy.encoder.setPeerTableSize(value);
+        return;
+      case SettingId.MAX_CONCURRENT_STREAMS:
+        this.connection.peerMaxStreams = value;
+        this.role.onMaxConcurrentStreams(value);
+        return;
+      case SettingId.MAX_HEADER_LIST_SIZE:
+        this.connection.peerMaxHeaderList = value;
+        return;
+      case SettingId.INITIAL_WINDOW_SIZE:
+        this.applyInitialWindow(value);
+        return;
+      case SettingId.ENABLE_PUSH:
+        if (value !== 0 && !this.connection.server) {
+          this.connection.fail(ErrorCode.PROTOCOL_ERROR, 'a server must not set ENABLE_PUSH to 1');
+        }
+        return;
+      default:
+    }
+  }
+
+  private applyInitialWindow(value: number): void {
+    let overflow = false;
+    this.connection.streams.forEach((stream) => {
+      if (value - stream.out.bytesOutstanding > MAX_WINDOW) overflow = true;
+    });
+    if (overflow) {
+      this.connection.fail(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE ${value} overflows a window`);
+      return;
+    }
+    this.connection.loopy.setOutgoingInitialWindow(value);
+  }
+
+  onSettingsAck(): void {
+    if (this.expectSettings()) return;
+    // An acknowledgement of nothing is harmless; one of ours lets its window be enforced.
+    if (this.connection.inbound.acknowledge()) this.connection.settleInitialWindow();
+  }
+
+  onPing(ack: boolean, high: number, low: number): void {
+    if (this.expectSettings()) return;
+    if (!ack) {
+      if (!this.role.onPing()) return;
+      this.connection.loopy.buffer.put(pingAckItem(high, low));
+      this.connection.replyQueued();
+    } else if (this.connection.bdp.isBdpPing(high, low)) {
+      this.onBdpAck();
+    } else {
+      this.role.onPingAck(high, low);
+    }
+  }
+
+  private onBdpAck(): void {
+    const grown = this.connection.bdp.onAck(this.connection.wheel.now());
+    if (grown === 0) return;
+    const update = this.connection.flow.setLimit(grown);
+    if (update > 0) this.connection.loopy.putConnectionUpdate(update);
+  }
+
+  onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {
+    if (this.expectSettings()) return;
+    this.role.onGoAway(lastStreamId, errorCode, debugData);
+  }
+
+  onWindowUpdate(streamId: number, increment: number): void {
+    if (this.expectSettings()) return;
+    if (streamId === 0) {
+      if (!this.connection.loopy.incomingConnectionCredit(increment)) {
+        this.connection.fail(ErrorCode.FLOW_CONTROL_ERROR, `WINDOW_UPDATE ${increment} overflows the connection`);
+      }
+      return;
+    }
+    const stream = this.connection.streams.get(streamId);
+    if (stream === undefined) {
+      this.unknownStream(streamId, 'WINDOW_UPDATE');
+    } else if (!this.connection.loopy.incomingStreamCredit(stream.out, increment)) {
+      const text = `WINDOW_UPDATE ${increment} overflows the stream's window`;
+      this.connection.faultStream(streamId, ErrorCode.FLOW_CONTROL_ERROR, text);
+    }
+  }
+
+  onPushPromise(_streamId: number): void {
+    this.connection.fail(ErrorCode.PROTOCOL_ERROR, 'PUSH_PROMISE, though push is disabled');
+  }
+
+  onUnknown(_type: number, _streamId: number): void {
+    this.expectSettings();
+  }
+
+  onConnectionFault(errorCode: number, reason: string): void {
+    this.connection.fail(asErrorCode(errorCode), reason);
+  }
+
+  onStreamFault(streamId: number, errorCode: number, reason: string): void {
+    if (this.expectSettings()) return;
+    const known = this.connection.streams.get(streamId) !== undefined;
+    if (!known) this.unknownStream(streamId, 'a faulty frame');
+    if (this.connection.closedBy !== undefined) return;
+    this.connection.faultStream(streamId, asErrorCode(errorCode), reason);
+  }
+}
+
+/** Codes from the frame layer are from RFC 9113 §7 already; the type says so here. */
+function asErrorCode(code: number): ErrorCode {
+  const known = Object.values(ErrorCode).find((value) => value === code);
+  return known ?? ErrorCode.INTERNAL_ERROR;
+}

@@ -1,0 +1,107 @@
+// What one connection has granted its peer: the window of new streams, the growth of busy ones, and
+// the sum of both, the exposure, which has a limit.
+// Invariants: `enforced` is the largest initial window the peer may still be using (SETTINGS count
+// from their ACK, RFC 9113 §6.5.3); exposure = open streams x enforced + what single streams were
+// granted beyond it. Deviation from grpc-go: the initial window does not follow the BDP estimate,
+// because a window for every future stream promises memory that nobody has admitted; streams that
+// carry data get theirs by WINDOW_UPDATE, within the exposure limit.
+
+import { DEFAULT_WINDOW, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
+
+// The initial window is halved when the open streams could use half of the limit, and doubled again
+// when they could use no more than an eighth of it, at most once in this many milliseconds.
+const GROW_INTERVAL_MS = 1_000;
+
+export class InboundWindow {
+  /** Bytes; what the user asked for, and what new streams get while few are open. */
+  readonly configured: number;
+  /** Bytes; the last SETTINGS_INITIAL_WINDOW_SIZE sent. */
+  announced: number;
+  /** Bytes; the window a new stream's data is held against. */
+  enforced: number;
+  /** Bytes granted to single streams beyond `enforced`. */
+  extra: number;
+  /** Open streams. */
+  open: number;
+  readonly limit: number;
+  private readonly floor: number;
+  private readonly unacknowledged: number[];
+  private acknowledged: number;
+  private changedAt: number;
+
+  /**
+   * @param limit bytes, of exposure
+   * @param configured bytes, the user's initial stream window
+   */
+  constructor(limit: number, configured: number) {
+    this.configured = configured;
+    this.announced = configured;
+    this.enforced = Math.max(DEFAULT_WINDOW, configured);
+    this.extra = 0;
+    this.open = 0;
+    this.limit = limit;
+    this.floor = Math.min(WINDOW_FLOOR, configured);
+    this.unacknowledged = [configured];
+    this.acknowledged = DEFAULT_WINDOW;
+    this.changedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Bytes of credit granted to open streams, used or not. */
+  get exposure(): number {
+    return this.open * this.enforced + this.extra;
+  }
+
+  /** Whether one more stream fits: counted at the floor, to which the window falls by itself. */
+  get admits(): boolean {
+    return (this.open + 1) * this.floor + this.extra <= this.limit;
+  }
+
+  /** Bytes one stream may be granted beyond what it has. */
+  get headroom(): number {
+    return Math.max(0, this.limit - this.exposure);
+  }
+
+  /** The initial window to announce now, or 0 to leave it. Call when streams opened or closed. */
+  adjust(nowMs: number): number {
+    const possible = this.open * this.announced;
+    let next = 0;
+    if (possible * 2 > this.limit && this.announced > this.floor) {
+      next = Math.max(this.floor, this.announced >>> 1);
+    } else if (
+      possible * 8 <= this.limit &&
+      this.announced < this.configured &&
+      nowMs - this.changedAt >= GROW_INTERVAL_MS
+    ) {
+      next = Math.min(this.configured, this.announced * 2);
+    }
+    if (next === 0) return 0;
+    this.changedAt = nowMs;
+    this.announced = next;
+    this.unacknowledged.push(next);
+    return next;
+  }
+
+  /** The peer acknowledged our oldest SETTINGS. False when none was outstanding. */
+  acknowledge(): boolean {
+    const value = this.unacknowledged.shift();
+    if (value === undefined) return false;
+    this.acknowledged = value;
+    return true;
+  }
+
+  /** Recomputes `enforced` after a SETTINGS of ours was sent or acknowledged; returns the change. */
+  settle(): number {
+    let window = this.acknowledged;
+    for (const value of this.unacknowledged) window = Math.max(window, value);
+    const change = window - this.enforced;
+    this.enforced = window;
+    return change;
+  }
+
+  /** Bytes to add to a busy stream's window so that it reaches `target`, within the headroom. */
+  growth(current: number, target: number): number {
+    const wanted = Math.min(target, MAX_WINDOW) - current;
+    // A quarter of what is left, so that the streams that come next find room too.
+    return wanted <= 0 ? 0 : Math.min(wanted, this.headroom >>> 2);
+  }
+}

@@ -1,0 +1,168 @@
+// Every limit of the transport: a named constant with its unit, its reason, and the fault or attack
+// it stops; and the part of them that users may set.
+// Invariant: what a caller or a peer can make us hold is bounded by a number in this file.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Bytes. Both windows of a new connection and stream before any SETTINGS (RFC 9113 §6.9.2). */
+export const DEFAULT_WINDOW = 65_535;
+
+/** Bytes. The largest window HTTP/2 can express; above it is FLOW_CONTROL_ERROR (RFC 9113 §6.9.1). */
+export const MAX_WINDOW = 0x7fff_ffff;
+
+/** The last usable stream id (RFC 9113 §5.1.1). */
+export const MAX_STREAM_ID = 0x7fff_ffff;
+
+/** Bytes of one DATA frame we write: the size every peer accepts (RFC 9113 §4.2). */
+export const MAX_DATA_FRAME = 16_384;
+
+/** Bytes of one socket write; small enough that progress of a slow socket can be seen. */
+export const MAX_WRITE: number = 64 * KIB;
+
+/** Bytes that may wait in the socket's own backlog (`writableLength`), which has no limit itself. */
+export const MAX_SOCKET_BACKLOG: number = 256 * KIB;
+
+/** Bytes one turn of loopy may write before other work gets the event loop again. */
+export const MAX_TURN_BYTES: number = MIB;
+
+/** Bytes a stream's writer may have waiting before its writes ask it to pause. */
+export const WRITE_QUOTA: number = 64 * KIB;
+
+/** Queued replies to received frames at which the reader pauses (PING, SETTINGS, reset floods). */
+export const GATE_RESPONSE_FRAMES = 50;
+
+/** Queued replies at which a peer that never reads them is told ENHANCE_YOUR_CALM and closed. */
+export const MAX_RESPONSE_FRAMES = 1_000;
+
+/** Milliseconds a closed gate waits on a blocked socket before it reads on, chunk by chunk. */
+export const GATE_STANDSTILL_MS = 1_000;
+
+/** Milliseconds input is discarded for after GOAWAY, so that a TCP reset does not overtake it. */
+export const LINGER_MS = 1_000;
+
+/** Milliseconds from TCP connect to the peer's SETTINGS, on the server (idle-connection floods). */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Milliseconds from the first address tried to the peer's SETTINGS, on the client. */
+export const CONNECT_TIMEOUT_MS = 20_000;
+
+/** Streams a client assumes before the peer's first SETTINGS. */
+export const STREAMS_BEFORE_SETTINGS = 100;
+
+/** Bytes, HPACK tables of either direction (RFC 7541 §4.2). */
+export const HEADER_TABLE_SIZE = 4_096;
+
+/** Bytes, decoded header list we accept (RFC 9113 §6.5.2); larger ones are refused softly. */
+export const MAX_HEADER_LIST: number = 16 * KIB;
+
+/** Bytes, decoded header list past which the connection itself is closed. */
+export const MAX_HEADER_LIST_HARD: number = 64 * KIB;
+
+/** Bytes of one compressed header block over all its CONTINUATION frames. */
+export const MAX_HEADER_BLOCK: number = 64 * KIB;
+
+/** CONTINUATION frames of one block (CVE-2024-27316 and its kin). */
+export const MAX_CONTINUATIONS = 8;
+
+/** Bytes, the ceiling of windows that the BDP estimator grows. */
+export const MAX_BDP_WINDOW: number = 16 * MIB;
+
+/** Bytes, the smallest window that new streams are given when very many are open. */
+export const WINDOW_FLOOR: number = 16 * KIB;
+
+/** Paths whose request headers one connection keeps ready-encoded. */
+export const MAX_HEADER_SEGMENTS = 256;
+
+/** Bytes of a reply that is not gRPC which are put into the error's details. */
+export const MAX_FOREIGN_BODY = 1_024;
+
+/** Empty DATA frames without END_STREAM a peer may send beyond what its real data pays for. */
+export const MAX_EMPTY_DATA = 100;
+
+/** Resets a peer may cause beyond what completed calls pay for (CVE-2023-44487, CVE-2025-8671). */
+export const MAX_PREMATURE_RESETS = 1_000;
+
+/** Completed calls that pay for one premature reset: 10 % of cancels at any rate are use. */
+export const COMPLETED_PER_RESET = 2;
+
+/** Milliseconds of dispatching new calls before the event loop gets a turn. */
+export const DISPATCH_SLICE_MS = 5;
+
+/** Milliseconds over which a peer that owes progress must have taken PROGRESS_BYTES. */
+export const PROGRESS_WINDOW_MS = 20_000;
+
+/** Bytes per PROGRESS_WINDOW_MS: 1 KiB/s, below which a peer with an open window is closed. */
+export const PROGRESS_BYTES: number = 20 * KIB;
+
+/** Limits of one client connection and its channel; every one refuses with RESOURCE_EXHAUSTED. */
+export interface ClientLimits {
+  /** Calls open on one connection; default 4,096. A slow server that keeps reading fills this one. */
+  openCalls: number;
+  /** Items queued for one connection, whatever the drain rate; default 65,536. */
+  queuedItems: number;
+  /** Bytes queued for one connection: headers, data, socket backlog; default 4 MiB. */
+  queuedBytes: number;
+  /** Milliseconds the oldest queued call may have waited to be written; default 1,000. */
+  queueAgeMs: number;
+  /** Calls waiting for a stream or a connection, per channel; default 1,024. */
+  waitingCalls: number;
+  /** Bytes of calls waiting for a stream or a connection, per channel; default 4 MiB. */
+  waitingBytes: number;
+  /** Bytes of inbound credit and unread data of one connection's open streams; default 64 MiB. */
+  exposureBytes: number;
+}
+
+/** Limits of one server connection. */
+export interface ServerLimits {
+  /** Streams a peer may have open; default 1,000. `Infinity` advertises no limit. */
+  streams: number;
+  /** Handlers running for one connection; default 4,096, at least `streams` where that is finite. */
+  handlers: number;
+  /** Bytes of responses queued for one connection before new calls are refused; default 4 MiB. */
+  queuedBytes: number;
+  /** Bytes of inbound credit and unread data of one connection's open streams; default 64 MiB. */
+  exposureBytes: number;
+}
+
+export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
+  openCalls: 4_096,
+  queuedItems: 65_536,
+  queuedBytes: 4 * MIB,
+  queueAgeMs: 1_000,
+  waitingCalls: 1_024,
+  waitingBytes: 4 * MIB,
+  exposureBytes: 64 * MIB,
+});
+
+export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
+  streams: 1_000,
+  handlers: 4_096,
+  queuedBytes: 4 * MIB,
+  exposureBytes: 64 * MIB,
+});
+
+/** Bytes of one received message; gRPC's customary default. */
+export const MAX_MESSAGE_LENGTH_DEFAULT: number = 4 * MIB;
+
+/** Merges what a user set over the defaults; throws a RangeError that names option and value. */
+export function resolveLimits<T extends object>(
+  defaults: Readonly<T>,
+  given: Partial<T> | undefined,
+): T {
+  const resolved: T = { ...defaults };
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(defaults, name)) {
+      const known = Object.keys(defaults).join(', ');
+      throw new RangeError(`limits.${name} is not a limit; known limits: ${known}`);
+    }
+    if (typeof value !== 'number' || Number.isNaN(value) || value < 1) {
+      throw new RangeError(
+        `limits.${name} is ${String(value)}; it must be a number of at least 1 (Infinity for none)`,
+      );
+    }
+    Object.assign(resolved, { [name]: value });
+  }
+  return resolved;
+}

@@ -1,0 +1,523 @@
+// The loopy writer (S2): the one consumer of the control buffer and the one writer of frames.
+// Invariants: `sendQuota` (S4) is the connection's credit; a stream with data to send is on exactly
+// one of `active` (round robin) or `waiting` (no stream quota, S5); control frames are written
+// before HEADERS and DATA, so a SETTINGS ACK precedes everything that uses the new values.
+// It runs once per turn of the event loop, in the check phase, after all input of the turn was
+// handled: that is what gathers a burst into one write and costs a lone call nothing.
+// RFC 9113 §5.2, §6.9. Not here: the receiving side, what a frame means to a call.
+
+import { ErrorCode } from '../frames/error-code.ts';
+import { writeFrameHeader } from '../frames/frame-header.ts';
+import { FrameType } from '../frames/frame-type.ts';
+import { writeGoAway } from '../frames/go-away.ts';
+import { headersOverhead, sealHeaders } from '../frames/headers.ts';
+import { CLIENT_PREFACE } from '../frames/preface.ts';
+import { writePing } from '../frames/ping.ts';
+import { writeRstStream } from '../frames/rst-stream.ts';
+import { writeSettings, writeSettingsAck } from '../frames/settings.ts';
+import { writeWindowUpdate } from '../frames/window-update.ts';
+import { writeMessagePrefix } from '../grpc/message-framing.ts';
+import { HpackEncoder } from '../hpack/encoder.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
+import { ControlBuffer, type ControlItem, ControlKind } from './control-buffer.ts';
+import {
+  DEFAULT_WINDOW,
+  HEADER_TABLE_SIZE,
+  MAX_DATA_FRAME,
+  MAX_TURN_BYTES,
+  MAX_WINDOW,
+} from './limits.ts';
+import { DataItem, OutState, type OutStream, StreamList } from './out-stream.ts';
+import type { WriteBatch } from './write-batch.ts';
+
+const FRAME_HEADER = 9;
+const PREFIX = 5;
+const END_STREAM = 1;
+const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+
+/** What loopy tells its connection. Called on loopy's turn; must not throw. */
+export interface LoopyListener {
+  /** Before anything is encoded this turn. */
+  onTurn(): void;
+  /** PING of ours is in the batch. */
+  onPingWritten(high: number, low: number): void;
+  /** HEADERS or DATA of a call are in the batch. */
+  onCallBytes(): void;
+  /** The stream is over on our side and is no longer known here. */
+  onStreamWritten(stream: OutStream): void;
+  /** Everything before the close item is with the socket. */
+  onCloseWritten(): void;
+  /** The turn ended; queues may be shorter now. */
+  onTurnEnd(): void;
+}
+
+export type LoopyState = 'parked' | 'running' | 'blocked-on-socket';
+
+/** Runs a callback in the check phase of this turn; injected by tests. */
+export type Schedule = (callback: () => void) => void;
+
+export class LoopyWriter {
+  readonly encoder: HpackEncoder;
+  readonly buffer: ControlBuffer;
+  sendQuota: number;
+  /** Outgoing initial window size: the peer's SETTINGS_INITIAL_WINDOW_SIZE. */
+  outgoingInitialWindow: number;
+  maxFrameSize: number;
+  readonly active: StreamList;
+  readonly waiting: StreamList;
+  /** When the state was last seen to change, ms on the connection's clock. */
+  stateSinceMs: number;
+  /** Items that left the queue since the connection began. */
+  itemsWritten: number;
+  private readonly batch: WriteBatch;
+  private readonly listener: LoopyListener;
+  private readonly schedule: Schedule;
+  private readonly run: () => void;
+  private scheduled: boolean;
+  private blocked: boolean;
+  private stopped: boolean;
+  private connectionUpdate: number;
+  private readonly updates: OutStream[];
+
+  constructor(batch: WriteBatch, listener: LoopyListener, schedule: Schedule) {
+    this.encoder = new HpackEncoder(HEADER_TABLE_SIZE);
+    this.buffer = new ControlBuffer(this);
+    this.sendQuota = DEFAULT_WINDOW;
+    this.outgoingInitialWindow = DEFAULT_WINDOW;
+    this.maxFrameSize = MAX_DATA_FRAME;
+    this.active = new StreamList();
+    this.waiting = new StreamList();
+    this.stateSinceMs = 0;
+    this.itemsWritten = 0;
+    this.batch = batch;
+    this.listener = listener;
+    this.schedule = schedule;
+    this.run = () => this.turn();
+    this.scheduled = false;
+    this.blocked = false;
+    this.stopped = false;
+    this.connectionUpdate = 0;
+    this.updates = [];
+  }
+
+  get state(): LoopyState {
+    if (this.blocked) return 'blocked-on-socket';
+    return this.scheduled ? 'running' : 'parked';
+  }
+
+  /** The control buffer has something for a parked loopy. */
+  wake(): void {
+    if (this.scheduled || this.blocked || this.stopped) return;
+    this.scheduled = true;
+    this.schedule(this.run);
+  }
+
+  /** The socket took a write. */
+  onWritten(): void {
+    if (!this.blocked || this.batch.blocked) return;
+    this.blocked = false;
+    this.wake();
+  }
+
+  /** Writes nothing any more. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  // What takes effect when it is put: nothing below writes a byte by itself.
+
+  /** A message, or the bare end. Dropped if the stream is gone. False: the writer should pause. */
+  appendData(stream: OutStream, item: DataItem, nowMs: number): boolean {
+    if (stream.state === OutState.gone || this.stopped) return true;
+    if (stream.first === undefined && stream.state !== OutState.queued) stream.queuedAt = nowMs;
+    stream.append(item);
+    this.buffer.items += 1;
+    this.buffer.bytes += item.length;
+    stream.writeQuota -= item.length;
+    if (stream.state === OutState.empty) {
+      if (item.length === 0) this.buffer.putHead(stream, nowMs);
+      else this.activate(stream);
+    }
+    this.buffer.wake();
+    if (stream.writeQuota > 0) return true;
+    stream.paused = true;
+    return false;
+  }
+
+  /** Trailers after whatever data is queued. */
+  appendTrailers(stream: OutStream, resetAfter: boolean, nowMs: number): void {
+    if (stream.state === OutState.gone) return;
+    stream.trailersPending = true;
+    stream.resetAfterTrailers = resetAfter;
+    // No HEADERS were put before: the trailers are the whole response (trailers-only).
+    if (stream.state === OutState.queued && !stream.headPending) stream.state = OutState.empty;
+    if (stream.state === OutState.empty && stream.first === undefined) {
+      this.buffer.putHead(stream, nowMs);
+    }
+  }
+
+  /** Server: HEADERS of a response; they follow the order of the lane. */
+  putResponseHead(stream: OutStream, nowMs: number): void {
+    stream.headPending = true;
+    this.buffer.putHead(stream, nowMs);
+  }
+
+  /** Credit of the peer for one stream; false when the window would overflow (RFC 9113 §6.9.1). */
+  incomingStreamCredit(stream: OutStream, increment: number): boolean {
+    stream.bytesOutstanding -= increment;
+    if (this.outgoingInitialWindow - stream.bytesOutstanding > MAX_WINDOW) return false;
+    if (stream.state === OutState.waitingOnStreamQuota && this.quotaOf(stream) > 0) {
+      this.activate(stream);
+      this.buffer.wake();
+    }
+    return true;
+  }
+
+  /** Credit of the peer for the connection; false when the window would overflow. */
+  incomingConnectionCredit(increment: number): boolean {
+    this.sendQuota += increment;
+    if (this.sendQuota > MAX_WINDOW) return false;
+    if (this.active.size > 0) this.buffer.wake();
+    return true;
+  }
+
+  /** The peer's SETTINGS_INITIAL_WINDOW_SIZE: quotas may become negative, waiting streams wake. */
+  setOutgoingInitialWindow(size: number): void {
+    const grew = size > this.outgoingInitialWindow;
+    this.outgoingInitialWindow = size;
+    if (!grew) return;
+    let stream = this.waiting.first;
+    while (stream !== undefined) {
+      const next = stream.next;
+      if (this.quotaOf(stream) > 0) this.activate(stream);
+      stream = next;
+    }
+    this.buffer.wake();
+  }
+
+  /** WINDOW_UPDATE of ours; those of one stream coalesce until written. */
+  putWindowUpdate(stream: OutStream, increment: number): void {
+    if (stream.updateIndex < 0) {
+      stream.updateIndex = this.updates.length;
+      this.updates.push(stream);
+    }
+    stream.windowUpdate += increment;
+    this.buffer.wake();
+  }
+
+  /** WINDOW_UPDATE of ours on stream 0. */
+  putConnectionUpdate(increment: number): void {
+    this.connectionUpdate += increment;
+    this.buffer.wake();
+  }
+
+  /** Forgets a stream: its HEADERS, data and credit that were not written never will be. */
+  cleanup(stream: OutStream): void {
+    if (stream.state === OutState.gone) return;
+    this.buffer.remove(stream);
+    stream.list?.remove(stream);
+    stream.state = OutState.gone;
+    stream.trailersPending = false;
+    stream.headPending = false;
+    this.dropUpdate(stream);
+  }
+
+  private dropUpdate(stream: OutStream): void {
+    const index = stream.updateIndex;
+    if (index < 0) return;
+    const last = this.updates.pop();
+    if (last !== undefined && last !== stream) {
+      this.updates[index] = last;
+      last.updateIndex = index;
+    }
+    stream.updateIndex = -1;
+    stream.windowUpdate = 0;
+  }
+
+  private quotaOf(stream: OutStream): number {
+    return this.outgoingInitialWindow - stream.bytesOutstanding;
+  }
+
+  private activate(stream: OutStream): void {
+    stream.state = OutState.active;
+    this.active.push(stream);
+  }
+
+  // The turn: control frames, credit, then HEADERS and DATA one of each in turn.
+
+  private turn(): void {
+    this.scheduled = false;
+    if (this.stopped) return;
+    this.listener.onTurn();
+    const until = this.batch.bytesWritten + MAX_TURN_BYTES;
+    while (this.hasWork() && this.batch.bytesWritten < until) {
+      if (this.batch.blocked) {
+        this.blocked = true;
+        break;
+      }
+      this.writeControl();
+      if (this.stopped) return;
+      this.writeUpdates();
+      this.writeNextHead();
+      this.processData();
+    }
+    this.batch.flush();
+    if (this.blocked || !this.hasWork()) this.buffer.park();
+    else this.wake();
+    this.listener.onTurnEnd();
+  }
+
+  private hasWork(): boolean {
+    return (
+      this.buffer.hasQueued() ||
+      (this.active.size > 0 && this.sendQuota > 0) ||
+      this.updates.length > 0 ||
+      this.connectionUpdate > 0
+    );
+  }
+
+  private writeControl(): void {
+    let frame = this.buffer.getFrame();
+    while (frame !== undefined) {
+      this.writeFrame(frame);
+      if (this.stopped) return;
+      frame = this.buffer.getFrame();
+    }
+  }
+
+  private writeFrame(frame: ControlItem): void {
+    const batch = this.batch;
+    switch (frame.kind) {
+      case ControlKind.preface: {
+        const at = batch.reserve(CLIENT_PREFACE.length);
+        batch.length = at + CLIENT_PREFACE.copy(batch.buffer, at);
+        return;
+      }
+      case ControlKind.settings: {
+        const at = batch.reserve(FRAME_HEADER + frame.settings.length * 3);
+        batch.length = writeSettings(batch.buffer, at, frame.settings);
+        return;
+      }
+      case ControlKind.settingsAck: {
+        const at = batch.reserve(FRAME_HEADER);
+        batch.length = writeSettingsAck(batch.buffer, at);
+        return;
+      }
+      case ControlKind.ping:
+      case ControlKind.pingAck: {
+        const isAck = frame.kind === ControlKind.pingAck;
+        const at = batch.reserve(FRAME_HEADER + 8);
+        batch.length = writePing(batch.buffer, at, isAck, frame.a, frame.b);
+        if (!isAck) this.listener.onPingWritten(frame.a, frame.b);
+        return;
+      }
+      case ControlKind.rstStream: {
+        const at = batch.reserve(FRAME_HEADER + 4);
+        batch.length = writeRstStream(batch.buffer, at, frame.streamId, frame.a);
+        return;
+      }
+      case ControlKind.earlyAbort:
+        this.writeEarlyAbort(frame.streamId, frame.fields, frame.a === 1);
+        return;
+      case ControlKind.goAway: {
+        const at = batch.reserve(FRAME_HEADER + 8 + frame.text.length);
+        batch.length = writeGoAway(batch.buffer, at, frame.a, frame.b, frame.text);
+        return;
+      }
+      default:
+        batch.flush();
+        this.stop();
+        this.listener.onCloseWritten();
+    }
+  }
+
+  private writeEarlyAbort(streamId: number, fields: HeaderFields, reset: boolean): void {
+    const batch = this.batch;
+    const bound = HpackEncoder.bound(fields);
+    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize) + 13);
+    const start = at + FRAME_HEADER;
+    let end = this.encoder.beginBlock(batch.buffer, start);
+    end = this.encoder.writeFields(fields, batch.buffer, end);
+    end = sealHeaders(batch.buffer, at, streamId, true, end - start, this.maxFrameSize);
+    if (reset) end = writeRstStream(batch.buffer, end, streamId, ErrorCode.NO_ERROR);
+    batch.length = end;
+  }
+
+  private writeUpdates(): void {
+    if (this.connectionUpdate > 0) {
+      const at = this.batch.reserve(FRAME_HEADER + 4);
+      this.batch.length = writeWindowUpdate(this.batch.buffer, at, 0, this.connectionUpdate);
+      this.connectionUpdate = 0;
+    }
+    let stream = this.updates.pop();
+    while (stream !== undefined) {
+      const increment = stream.windowUpdate;
+      stream.updateIndex = -1;
+      stream.windowUpdate = 0;
+      const at = this.batch.reserve(FRAME_HEADER + 4);
+      this.batch.length = writeWindowUpdate(this.batch.buffer, at, stream.id, increment);
+      stream = this.updates.pop();
+    }
+  }
+
+  /** What no window holds back: one stream's HEADERS, its bare END_STREAM or its trailers. */
+  private writeNextHead(): void {
+    const stream = this.buffer.getHead();
+    if (stream === undefined) return;
+    this.itemsWritten += 1;
+    if (stream.id === 0) {
+      // A client's stream gets its id now, and may still be taken back by its owner.
+      const id = stream.owner.claimId();
+      if (id === 0) {
+        this.cleanup(stream);
+        return;
+      }
+      stream.id = id;
+    }
+    if (stream.state === OutState.queued) this.writeHead(stream);
+    else if (stream.first !== undefined) this.writeDataFrame(stream, stream.first, 0);
+    else this.writeTrailers(stream);
+  }
+
+  private writeHead(stream: OutStream): void {
+    const batch = this.batch;
+    const bound = stream.owner.headBound(this.encoder);
+    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize));
+    const start = at + FRAME_HEADER;
+    const end = stream.owner.writeHead(this.encoder, batch.buffer, start);
+    batch.length = sealHeaders(batch.buffer, at, stream.id, false, end - start, this.maxFrameSize);
+    stream.headPending = false;
+    this.listener.onCallBytes();
+    stream.state = OutState.empty;
+    if (stream.first === undefined) {
+      if (stream.trailersPending) this.writeTrailers(stream);
+    } else if (stream.first.length === 0) {
+      this.writeDataFrame(stream, stream.first, 0);
+    } else {
+      this.activate(stream);
+    }
+  }
+
+  private writeTrailers(stream: OutStream): void {
+    const batch = this.batch;
+    const bound = stream.owner.trailersBound(this.encoder);
+    const at = batch.reserve(
+      FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize) + FRAME_HEADER + 4,
+    );
+    const start = at + FRAME_HEADER;
+    let end = stream.owner.writeTrailers(this.encoder, batch.buffer, start);
+    end = sealHeaders(batch.buffer, at, stream.id, true, end - start, this.maxFrameSize);
+    if (stream.resetAfterTrailers) {
+      end = writeRstStream(batch.buffer, end, stream.id, ErrorCode.NO_ERROR);
+    }
+    batch.length = end;
+    this.listener.onCallBytes();
+    this.endWritten(stream);
+  }
+
+  private endWritten(stream: OutStream): void {
+    stream.endWritten = true;
+    stream.trailersPending = false;
+    stream.list?.remove(stream);
+    stream.state = OutState.empty;
+    stream.owner.onEndWritten();
+    this.listener.onStreamWritten(stream);
+  }
+
+  /** At most one DATA frame, of the first active stream: that is the round robin. */
+  private processData(): void {
+    const stream = this.active.first;
+    const item = stream?.first;
+    if (stream === undefined || item === undefined || this.sendQuota <= 0) return;
+    const streamQuota = this.quotaOf(stream);
+    if (streamQuota <= 0) {
+      stream.state = OutState.waitingOnStreamQuota;
+      this.waiting.push(stream);
+      return;
+    }
+    const left = item.length - item.written;
+    this.writeDataFrame(stream, item, Math.min(MAX_DATA_FRAME, streamQuota, this.sendQuota, left));
+  }
+
+  private writeDataFrame(stream: OutStream, item: DataItem, size: number): void {
+    const batch = this.batch;
+    let at = batch.reserve(FRAME_HEADER + size);
+    const isLast = item.written + size === item.length;
+    const flags = isLast && item.endStream ? END_STREAM : 0;
+    const out = batch.buffer;
+    at = writeFrameHeader(out, at, size, FrameType.DATA, flags, stream.id);
+    let left = size;
+    if (left > 0 && item.written < PREFIX) {
+      at = writePrefixPart(out, at, item, left);
+      left -= Math.min(left, PREFIX - item.written);
+    }
+    if (left > 0) {
+      const from = Math.max(0, item.written - PREFIX);
+      copy(item.payload, from, from + left, out, at);
+      at += left;
+    }
+    batch.length = at;
+    item.written += size;
+    stream.bytesOutstanding += size;
+    this.sendQuota -= size;
+    stream.queuedBytes -= size;
+    stream.writeQuota += size;
+    this.buffer.bytes -= size;
+    if (isLast) {
+      stream.shift();
+      this.buffer.items -= 1;
+      this.itemsWritten += 1;
+    }
+    this.listener.onCallBytes();
+    this.afterData(stream, flags === END_STREAM);
+  }
+
+  private afterData(stream: OutStream, ended: boolean): void {
+    const next = stream.first;
+    if (ended) {
+      this.endWritten(stream);
+    } else if (next === undefined) {
+      this.active.remove(stream);
+      stream.state = OutState.empty;
+      if (stream.trailersPending) this.writeTrailers(stream);
+    } else if (next.length === 0) {
+      this.writeDataFrame(stream, next, 0);
+    } else if (this.quotaOf(stream) <= 0) {
+      stream.state = OutState.waitingOnStreamQuota;
+      this.waiting.push(stream);
+    } else {
+      this.active.push(stream);
+    }
+    if (stream.paused && stream.writeQuota > 0 && stream.state !== OutState.gone) {
+      stream.paused = false;
+      stream.owner.onWritable();
+    }
+  }
+}
+
+/** The bare end of a stream: END_STREAM on an empty DATA frame. */
+export function endOfStream(): DataItem {
+  return new DataItem(NO_PAYLOAD, -1, true);
+}
+
+function writePrefixPart(out: Buffer, at: number, item: DataItem, room: number): number {
+  if (item.written === 0 && room >= PREFIX) {
+    return writeMessagePrefix(out, at, item.flag, item.payload.length);
+  }
+  const prefix = Buffer.allocUnsafe(PREFIX);
+  writeMessagePrefix(prefix, 0, item.flag, item.payload.length);
+  const end = Math.min(PREFIX, item.written + room);
+  prefix.copy(out, at, item.written, end);
+  return at + end - item.written;
+}
+
+// Below this many bytes a loop is cheaper than the call into the runtime's copy.
+const LOOP_COPY = 32;
+
+function copy(from: Uint8Array, start: number, end: number, out: Buffer, at: number): void {
+  if (end - start <= LOOP_COPY) {
+    for (let i = start; i < end; i += 1, at += 1) out[at] = from[i] ?? 0;
+    return;
+  }
+  out.set(start === 0 && end === from.length ? from : from.subarray(start, end), at);
+}

@@ -1,0 +1,150 @@
+// The reader (S3): takes chunks from the socket to the frame reader, and is held by the control
+// buffer's throttle before each frame.
+// Invariants: bytes are parsed in order, at most one held chunk exists, and while the gate is
+// closed the socket is paused. Two peers paused on each other would stand still for good, so a gate
+// that has been closed for a second on a blocked socket lets single chunks through, until the hard
+// cap of queued replies ends the connection (connection.ts). Not here: what frames mean.
+
+import type { Duplex } from 'node:stream';
+import type { FrameReader } from '../frames/frame-reader.ts';
+import { GATE_STANDSTILL_MS } from './limits.ts';
+import type { Schedule } from './loopy-writer.ts';
+import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
+
+/** What the reader asks and tells its connection. */
+export interface ReaderListener {
+  /** Fewer replies are queued than close the gate. */
+  gateOpen(): boolean;
+  /** Loopy waits for the socket. */
+  writeBlocked(): boolean;
+  /** A chunk is about to be parsed. */
+  onChunk(): void;
+}
+
+export class Reader implements WheelTimer {
+  wheelNext: WheelTimer | undefined;
+  wheelPrevious: WheelTimer | undefined;
+  wheelSlot: number;
+  wheelDeadline: number;
+  /** Milliseconds on the clock; when the gate last changed. */
+  gateSinceMs: number;
+  private readonly socket: Duplex;
+  private readonly frames: FrameReader;
+  private readonly listener: ReaderListener;
+  private readonly wheel: TimerWheel;
+  private held: Buffer | undefined;
+  private closed: boolean;
+  private singleChunks: boolean;
+  private discarding: boolean;
+  private yielding: boolean;
+  private readonly schedule: Schedule;
+
+  constructor(
+    socket: Duplex,
+    frames: FrameReader,
+    listener: ReaderListener,
+    wheel: TimerWheel,
+    schedule: Schedule,
+  ) {
+    this.wheelNext = undefined;
+    this.wheelPrevious = undefined;
+    this.wheelSlot = -1;
+    this.wheelDeadline = 0;
+    this.gateSinceMs = wheel.now();
+    this.socket = socket;
+    this.frames = frames;
+    this.listener = listener;
+    this.wheel = wheel;
+    this.held = undefined;
+    this.closed = false;
+    this.singleChunks = false;
+    this.discarding = false;
+    this.yielding = false;
+    this.schedule = schedule;
+  }
+
+  get gate(): 'open' | 'closed' {
+    return this.closed ? 'closed' : 'open';
+  }
+
+  /**
+   * Bytes of the socket: chunk[0, length), borrowed until return.
+   * @returns false when the socket should be paused
+   */
+  push(chunk: Buffer, length: number): boolean {
+    if (this.discarding) return true;
+    if (this.held !== undefined) {
+      this.held = Buffer.concat([this.held, chunk.subarray(0, length)]);
+      return false;
+    }
+    return this.parse(chunk, length);
+  }
+
+  /** Asks the throttle before the next frame; called when a reply was queued. */
+  throttle(): void {
+    if (!this.singleChunks && !this.listener.gateOpen()) this.frames.hold();
+  }
+
+  /** Work of this turn was enough: the rest of the chunk is parsed in the next one. */
+  yieldTurn(): void {
+    if (this.yielding) return;
+    this.yielding = true;
+    this.frames.hold();
+    this.schedule(() => {
+      this.yielding = false;
+      if (!this.closed && !this.discarding) this.resume();
+    });
+  }
+
+  /** Queued replies were written: reads on if the gate may open. */
+  release(): void {
+    if (!this.closed || !this.listener.gateOpen()) return;
+    this.closed = false;
+    this.singleChunks = false;
+    this.gateSinceMs = this.wheel.now();
+    this.wheel.remove(this);
+    if (!this.yielding) this.resume();
+  }
+
+  /** Input is thrown away from now on: the connection is closing. */
+  discard(): void {
+    this.discarding = true;
+    this.held = undefined;
+    this.wheel.remove(this);
+    this.socket.resume();
+  }
+
+  onTimer(): void {
+    if (!this.closed || this.discarding) return;
+    if (this.listener.writeBlocked()) {
+      this.singleChunks = true;
+      this.resume();
+    } else {
+      this.wheel.add(this, this.wheel.now() + GATE_STANDSTILL_MS);
+    }
+  }
+
+  private parse(chunk: Buffer, length: number): boolean {
+    this.listener.onChunk();
+    const at = this.frames.read(chunk, 0, length);
+    if (at < length) this.hold(chunk, at, length);
+    return this.held === undefined;
+  }
+
+  private hold(chunk: Buffer, at: number, length: number): void {
+    this.held = Buffer.from(chunk.subarray(at, length));
+    this.socket.pause();
+    if (this.closed || this.listener.gateOpen()) return;
+    this.closed = true;
+    this.gateSinceMs = this.wheel.now();
+    this.wheel.add(this, this.gateSinceMs + GATE_STANDSTILL_MS);
+  }
+
+  private resume(): void {
+    this.frames.release();
+    const held = this.held;
+    this.held = undefined;
+    if (held !== undefined && !this.parse(held, held.length)) return;
+    if (this.held === undefined) this.socket.resume();
+  }
+}

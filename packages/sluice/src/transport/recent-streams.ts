@@ -1,0 +1,24 @@
+// The ids of the streams that ended last, to tell a late frame from a fault.
+// Invariant: fixed memory, taken when the first id is added; the oldest id is forgotten first.
+
+export class RecentStreams {
+  private readonly capacity: number;
+  private ids: Int32Array | undefined;
+  private next: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.ids = undefined;
+    this.next = 0;
+  }
+
+  add(streamId: number): void {
+    this.ids ??= new Int32Array(this.capacity);
+    this.ids[this.next] = streamId;
+    this.next = this.next + 1 === this.capacity ? 0 : this.next + 1;
+  }
+
+  has(streamId: number): boolean {
+    return this.ids?.includes(streamId) ?? false;
+  }
+}

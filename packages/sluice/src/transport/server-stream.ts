@@ -1,0 +1,245 @@
+// A server's stream: one call, from request HEADERS to trailers.
+// Invariants: the listener hears `onCancel` or nothing after `end`, exactly one status is written,
+// and the handler's slot is its own to give back. gRPC PROTOCOL-HTTP2.md "Responses".
+// Not here: routing and handlers (server/).
+
+import { ErrorCode } from '../frames/error-code.ts';
+import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
+import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
+import { Status } from '../grpc/status.ts';
+import type { HeaderBlock } from '../hpack/decoder.ts';
+import { HpackEncoder } from '../hpack/encoder.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { ClosingError, StreamError } from './errors.ts';
+import { InFlow } from './in-flow.ts';
+import { DataItem, OutStream } from './out-stream.ts';
+import type { RequestHead } from './request-head.ts';
+import type { ServerTransport } from './server-transport.ts';
+import { resetText } from './status-mapping.ts';
+import type { TransportStream } from './transport-stream.ts';
+
+/** Who serves the call. Called from inside the transport; must not throw. */
+export interface ServerStreamListener {
+  /** A message that was asked for; the buffer is transferred. */
+  onMessage(message: Buffer): void;
+  /** The client has ended its side, and all messages were taken. */
+  onHalfClose(): void;
+  /** Room again after `send` said false. */
+  onWritable(): void;
+  /** The call is over before it ended: reset, connection lost, or a fault of the client. */
+  onCancel(reason: string): void;
+}
+
+const NO_FIELDS: HeaderFields = [];
+const HEAD_CHARGE = 64;
+
+export class ServerStream implements TransportStream {
+  readonly out: OutStream;
+  readonly inFlow: InFlow;
+  readonly messages: MessageReader;
+  readonly head: RequestHead;
+  remoteEnded: boolean;
+  private readonly transport: ServerTransport;
+  private listener: ServerStreamListener | undefined;
+  private headFields: HeaderFields;
+  private headSent: boolean;
+  /** A status was given, or the call was cancelled: nothing more is taken. */
+  private ended: boolean;
+  private code: Status;
+  private details: string;
+  private trailers: HeaderFields;
+
+  constructor(transport: ServerTransport, id: number, head: RequestHead, window: number) {
+    this.out = new OutStream(this, id, HEAD_CHARGE);
+    this.inFlow = new InFlow(window);
+    this.messages = new MessageReader(this, transport.maxReceiveMessageLength);
+    this.head = head;
+    this.remoteEnded = false;
+    this.transport = transport;
+    this.listener = undefined;
+    this.headFields = NO_FIELDS;
+    this.headSent = false;
+    this.ended = false;
+    this.code = Status.OK;
+    this.details = '';
+    this.trailers = NO_FIELDS;
+  }
+
+  /** Who hears of the call from now on. */
+  listen(listener: ServerStreamListener): void {
+    this.listener = listener;
+  }
+
+  /** True once a status was given or the call is over. */
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
+  // What the handler does.
+
+  /** Response headers; sent by themselves with the first message or the status otherwise. */
+  sendHead(fields: HeaderFields): void {
+    if (this.headSent || this.ended) return;
+    this.headSent = true;
+    this.headFields = fields;
+    this.transport.putHead(this.out);
+  }
+
+  /**
+   * Queues a message. The payload is transferred: it must not change until it was written.
+   * @returns false when the writer should wait for onWritable
+   */
+  send(message: Uint8Array): boolean {
+    if (this.ended) return true;
+    if (!this.headSent) this.sendHead(NO_FIELDS);
+    return this.transport.appendData(this.out, new DataItem(message, 0, false));
+  }
+
+  /** The status and trailers; the last thing a call does. */
+  end(code: Status, details: string, trailers: HeaderFields): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.code = code;
+    this.details = details;
+    this.trailers = trailers;
+    this.listener = undefined;
+    this.messages.destroy();
+    this.transport.appendTrailers(this.out, !this.remoteEnded);
+  }
+
+  /** Asks for so many more messages. */
+  request(count: number): void {
+    this.messages.want(count);
+    this.transport.credit(this);
+  }
+
+  /** Resets the stream without a status. */
+  reset(errorCode: ErrorCode): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.listener = undefined;
+    this.messages.destroy();
+    this.transport.reset(this, errorCode);
+  }
+
+  private cancelled(reason: string): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.messages.destroy();
+    const listener = this.listener;
+    this.listener = undefined;
+    listener?.onCancel(reason);
+  }
+
+  // OutStreamOwner.
+
+  headBound(): number {
+    const { headers } = this.transport;
+    if (this.headFields.length === 0) return headers.headBound;
+    return headers.headBound + HpackEncoder.bound(this.headFields);
+  }
+
+  writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
+    const end = encoder.writeSegment(this.transport.headers.head, out, encoder.beginBlock(out, at));
+    return this.headFields.length === 0 ? end : encoder.writeFields(this.headFields, out, end);
+  }
+
+  trailersBound(): number {
+    const { headers } = this.transport;
+    if (this.code === Status.OK && this.trailers.length === 0) return headers.trailersBound;
+    return headers.trailersBound + HpackEncoder.bound(this.statusFields());
+  }
+
+  writeTrailers(encoder: HpackEncoder, out: Buffer, at: number): number {
+    const { headers } = this.transport;
+    let end = encoder.beginBlock(out, at);
+    if (!this.headSent) end = encoder.writeSegment(headers.head, out, end);
+    if (this.code === Status.OK && this.trailers.length === 0) {
+      return encoder.writeSegment(headers.ok, out, end);
+    }
+    return encoder.writeFields(this.statusFields(), out, end);
+  }
+
+  private statusFields(): string[] {
+    const fields = ['grpc-status', String(this.code)];
+    if (this.details !== '') fields.push('grpc-message', encodeStatusMessage(this.details));
+    fields.push(...this.trailers);
+    return fields;
+  }
+
+  claimId(): number {
+    return this.out.id;
+  }
+
+  onWritable(): void {
+    this.listener?.onWritable();
+  }
+
+  onEndWritten(): void {
+    this.transport.onEndWritten(this);
+  }
+
+  // TransportStream.
+
+  acceptsData(): boolean {
+    return true;
+  }
+
+  onForeignBytes(): boolean {
+    return false;
+  }
+
+  onHeaders(_block: HeaderBlock, _endStream: boolean): void {
+    // Request trailers: gRPC has none, what they say is ignored.
+    this.onRemoteEnd();
+  }
+
+  onRemoteEnd(): void {
+    this.remoteEnded = true;
+    this.out.resetAfterTrailers = false;
+    this.messages.end();
+  }
+
+  onReset(errorCode: number): void {
+    this.cancelled(resetText(errorCode));
+  }
+
+  onFaulted(error: StreamError): void {
+    this.cancelled(error.reason);
+  }
+
+  onLost(error: ClosingError): void {
+    this.cancelled(error.reason);
+  }
+
+  // MessageSink.
+
+  onMessage(message: Buffer, compressed: boolean): void {
+    if (!compressed) {
+      this.listener?.onMessage(message);
+      return;
+    }
+    const encoding = this.head.encoding;
+    const text =
+      encoding === '' || encoding === 'identity'
+        ? 'a compressed message without grpc-encoding'
+        : `grpc-encoding ${encoding} is not supported; send identity`;
+    this.refuse(encoding === '' ? Status.INTERNAL : Status.UNIMPLEMENTED, text);
+  }
+
+  onFault(fault: FramingFault): void {
+    this.refuse(fault.code, fault.details);
+  }
+
+  /** The request broke a rule: the client gets a status, the handler hears that it is over. */
+  private refuse(code: Status, details: string): void {
+    const listener = this.listener;
+    this.end(code, details, NO_FIELDS);
+    listener?.onCancel(details);
+  }
+
+  onEnd(): void {
+    this.listener?.onHalfClose();
+  }
+}
+
