@@ -89,6 +89,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   private committed: boolean;
   private retried: boolean;
   private ended: boolean;
+  /** Messages asked for and not here yet. */
   private wanted: number;
   private headSeen: boolean;
 
@@ -182,8 +183,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
 
   /** Asks for so many more messages; nothing arrives unasked. */
   request(count: number): void {
-    if (this.stream === undefined) this.wanted += count;
-    else this.stream.request(count);
+    this.wanted += count;
+    this.stream?.request(count);
   }
 
   /** Ends the call with CANCELLED; the server is told if it knows of the call. */
@@ -279,6 +280,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   }
 
   onMessage(message: Buffer): void {
+    this.wanted -= 1;
     this.listener.onMessage(message);
   }
 
@@ -291,7 +293,6 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     // Never written: any number of times. Refused by the server: once (gRFC A6).
     if (again && (this.stream?.written === false || !this.retried)) {
       if (this.stream?.written !== false) this.retried = true;
-      this.wanted = this.stream?.messages.wanted ?? this.wanted;
       this.stream = undefined;
       this.placer.place(this, true);
       return;

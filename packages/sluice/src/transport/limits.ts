@@ -83,8 +83,11 @@ export const MAX_EMPTY_DATA = 100;
 /** Resets a peer may cause beyond what completed calls pay for (CVE-2023-44487, CVE-2025-8671). */
 export const MAX_PREMATURE_RESETS = 1_000;
 
-/** Completed calls that pay for one premature reset: 10 % of cancels at any rate are use. */
-export const COMPLETED_PER_RESET = 2;
+/** Resets that a long history of completed calls may have paid for: a mass timeout is no attack. */
+export const MAX_EARNED_RESETS = 10_000;
+
+/** Milliseconds a stream has lived after which its reset is no rapid one: a deadline, a user. */
+export const PREMATURE_RESET_AGE_MS = 1_000;
 
 /** Milliseconds of dispatching new calls before the event loop gets a turn. */
 export const DISPATCH_SLICE_MS = 5;
@@ -105,7 +108,7 @@ export interface ClientLimits {
   queuedBytes: number;
   /** Milliseconds the oldest queued call may have waited to be written; default 1,000. */
   queueAgeMs: number;
-  /** Calls waiting for a stream or a connection, per channel; default 1,024. */
+  /** Calls waiting for a stream or a connection, per channel; default 4,096. */
   waitingCalls: number;
   /** Bytes of calls waiting for a stream or a connection, per channel; default 4 MiB. */
   waitingBytes: number;
@@ -130,7 +133,7 @@ export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
   queuedItems: 65_536,
   queuedBytes: 4 * MIB,
   queueAgeMs: 1_000,
-  waitingCalls: 1_024,
+  waitingCalls: 4_096,
   waitingBytes: 4 * MIB,
   exposureBytes: 64 * MIB,
 });

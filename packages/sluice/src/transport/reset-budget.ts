@@ -1,9 +1,9 @@
 // Tells abuse from use by a ratio: resets that come before their call ended are paid for by calls
 // that completed (CVE-2023-44487 rapid reset, CVE-2025-8671 MadeYouReset).
-// Invariant: a peer that lets its calls finish can cancel any share of them below a half, at any
-// rate, for ever; one that only resets gets MAX_PREMATURE_RESETS.
+// Invariant: a peer that lets its calls finish can cancel as many again, at any rate, for ever; one that only resets gets MAX_PREMATURE_RESETS. Completed calls
+// save up to MAX_EARNED_RESETS, for the day when a thousand deadlines pass at once.
 
-import { COMPLETED_PER_RESET, MAX_PREMATURE_RESETS } from './limits.ts';
+import { MAX_EARNED_RESETS, MAX_PREMATURE_RESETS } from './limits.ts';
 
 export class ResetBudget {
   private left: number;
@@ -20,8 +20,6 @@ export class ResetBudget {
 
   /** A call completed. */
   completed(): void {
-    if (this.left < MAX_PREMATURE_RESETS) {
-      this.left = Math.min(MAX_PREMATURE_RESETS, this.left + 1 / COMPLETED_PER_RESET);
-    }
+    this.left = Math.min(MAX_EARNED_RESETS, this.left + 1);
   }
 }

@@ -38,6 +38,8 @@ export class ServerStream implements TransportStream {
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
   readonly head: RequestHead;
+  /** When its HEADERS came, ms on the connection's clock. */
+  readonly openedMs: number;
   remoteEnded: boolean;
   private readonly transport: ServerTransport;
   private listener: ServerStreamListener | undefined;
@@ -49,11 +51,18 @@ export class ServerStream implements TransportStream {
   private details: string;
   private trailers: HeaderFields;
 
-  constructor(transport: ServerTransport, id: number, head: RequestHead, window: number) {
+  constructor(
+    transport: ServerTransport,
+    id: number,
+    head: RequestHead,
+    window: number,
+    openedMs: number,
+  ) {
     this.out = new OutStream(this, id, HEAD_CHARGE);
     this.inFlow = new InFlow(window);
     this.messages = new MessageReader(this, transport.maxReceiveMessageLength);
     this.head = head;
+    this.openedMs = openedMs;
     this.remoteEnded = false;
     this.transport = transport;
     this.listener = undefined;

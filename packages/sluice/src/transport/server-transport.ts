@@ -17,6 +17,7 @@ import { type ClosingError, connectionError } from './errors.ts';
 import {
   DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
+  PREMATURE_RESET_AGE_MS,
 
   type ServerLimits,
 } from './limits.ts';
@@ -283,7 +284,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   }
 
   private open(streamId: number, head: RequestHead, endStream: boolean): void {
-    const stream = new ServerStream(this, streamId, head, this.connection.inbound.enforced);
+    const { inbound, nowMs } = this.connection;
+    const stream = new ServerStream(this, streamId, head, inbound.enforced, nowMs);
     this.connection.addStream(stream, streamId);
     if (this.connection.streams.size === 1) this.keepalive.onStreamsChanged();
     this.handlers += 1;
@@ -373,7 +375,9 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
 
   onTurnEnd(): void {}
 
-  onPrematureReset(_stream: TransportStream | undefined): boolean {
+  onPrematureReset(stream: TransportStream | undefined): boolean {
+    const bornMs = stream instanceof ServerStream ? stream.openedMs : this.connection.nowMs;
+    if (this.connection.nowMs - bornMs >= PREMATURE_RESET_AGE_MS) return true;
     if (this.resets.take()) return true;
     const text = 'far more streams were reset than calls completed';
     this.connection.fail(ErrorCode.ENHANCE_YOUR_CALM, text);
