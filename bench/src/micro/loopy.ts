@@ -1,15 +1,14 @@
+import { DataItem, endOfStream } from '../../../packages/sluice/dist/transport/data-item.js';
 // The loopy writer from a put to the socket's write, on a socket that takes everything at once:
 // what a call pays between admission and the wire, with the batching of one turn.
 
 import { Duplex } from 'node:stream';
 import type { HpackEncoder } from '../../../packages/sluice/dist/hpack/encoder.js';
 import {
-  endOfStream,
   type LoopyListener,
   LoopyWriter,
 } from '../../../packages/sluice/dist/transport/loopy-writer.js';
 import {
-  DataItem,
   OutStream,
   type OutStreamOwner,
 } from '../../../packages/sluice/dist/transport/out-stream.js';

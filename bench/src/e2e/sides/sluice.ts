@@ -27,12 +27,12 @@ import type {
 /** Limits under which nothing that a benchmark holds open is refused or made to wait. */
 const ROOMY = {
   openCalls: 200_000,
-  openBytes: 2 ** 30,
   queuedItems: 1_000_000,
   queuedBytes: 2 ** 30,
   queueAgeMs: 120_000,
   waitingCalls: 200_000,
   waitingBytes: 2 ** 30,
+  exposureBytes: 2 ** 34,
 };
 
 function openChannel(options: ClientOptions): Channel {
@@ -44,7 +44,7 @@ function openChannel(options: ClientOptions): Channel {
 
 function openServer(): Server {
   return createServer({
-    limits: { streams: Number.POSITIVE_INFINITY },
+    limits: { streams: Number.POSITIVE_INFINITY, handlers: 200_000, exposureBytes: 2 ** 34 },
     maxReceiveMessageLength: MAX_MESSAGE,
   });
 }

@@ -12,6 +12,7 @@ export interface BackoffOptions {
 const MULTIPLIER = 1.6;
 const JITTER = 0.2;
 
+/** The waits of one subchannel, growing until a connection became ready. */
 export class Backoff {
   private readonly initialMs: number;
   private readonly maxMs: number;

@@ -4,6 +4,7 @@
 // retry only until the server answered or they pass REPLAY_BYTES.
 // gRFC A6 "transparent retries". Not here: which connection is used (channel.ts).
 
+import { checkMessage } from '../grpc/message-bytes.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
@@ -46,6 +47,8 @@ export interface CallPlacer {
   readonly maxBufferedBytes: number;
   /** Finds a stream, queues the call, or ends it. */
   place(call: ClientCall, again: boolean): void;
+  /** A call in the line holds so many bytes more; it may be refused for it. */
+  onHeld(call: ClientCall, bytes: number): void;
   /** The call left the line by itself. */
   withdraw(call: ClientCall): void;
   /** What a waiting call waits for. */
@@ -62,6 +65,7 @@ interface SentMessage {
   readonly last: boolean;
 }
 
+/** A call in progress: what `Channel.call` returns, seen as {@link Call}. */
 export class ClientCall implements ClientStreamListener, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
@@ -132,6 +136,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** Begins; `message` is the whole request of a call that sends one. */
   start(message: Uint8Array | undefined): void {
     if (message !== undefined) {
+      checkMessage(message, 'request');
       this.first = message;
       this.firstIsLast = true;
       this.heldBytes = message.length;
@@ -162,15 +167,19 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
    * @returns false when the caller should wait for onWritable
    */
   send(message: Uint8Array): boolean {
+    checkMessage(message, 'request');
     if (this.ended) return true;
+    const waited = this.heldBytes;
     this.keep(message, false);
     const stream = this.stream;
     if (stream === undefined) {
-      this.checkBuffered(this.heldBytes);
+      // Up to here a retried call may have been told to go on.
+      if (waited > REPLAY_BYTES) this.checkBuffered(this.heldBytes);
       return false;
     }
+    const wasPaused = stream.out.paused;
     const writable = stream.send(message, false);
-    if (!writable) this.checkBuffered(stream.out.queuedBytes);
+    if (wasPaused) this.checkBuffered(stream.out.queuedBytes);
     return writable;
   }
 
@@ -206,7 +215,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.abandon(Status.DEADLINE_EXCEEDED, text);
   }
 
-  // A writer that ignores `false` is stopped before it holds more than the queue may.
+  // A writer that ignores `false` is stopped before it holds more than the queue may. One that
+  // waits is not, however large its messages are: an empty account admits one of any size.
   private checkBuffered(bytes: number): void {
     const limit = this.placer.maxBufferedBytes;
     if (bytes <= limit) return;
@@ -220,7 +230,9 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     if (this.committed) return;
     this.sent ??= [];
     this.sent.push({ message, last });
-    this.heldBytes += message?.length ?? 0;
+    const bytes = message?.length ?? 0;
+    this.heldBytes += bytes;
+    if (this.inLine) this.placer.onHeld(this, bytes);
     if (this.stream !== undefined && this.heldBytes > REPLAY_BYTES) this.commit();
   }
 

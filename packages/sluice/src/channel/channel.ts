@@ -7,16 +7,17 @@
 import { Status } from '../grpc/status.ts';
 import type { LimitName, LimitReading } from '../transport/admission.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
+import { systemClock, type TimerHandle } from '../transport/clock.ts';
 import { connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
 import type { ClientTlsOptions } from '../transport/connector.ts';
 import {
   type ClientLimits,
-  DEFAULT_WINDOW,
   defaultClientLimits,
   MAX_HEADER_LIST,
   MAX_MESSAGE_LENGTH_DEFAULT,
   resolveLimits,
 } from '../transport/limits.ts';
+import { checkPositive, checkTimes, windowOption } from '../transport/option-checks.ts';
 import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { type CallListener, type CallOptions, type CallPlacer, ClientCall } from './call.ts';
@@ -59,6 +60,10 @@ export interface ChannelOptions {
 
 const USER_AGENT = 'grpc-node-sluice/0.1.0';
 
+/**
+ * Calls to one target. Made with `connect`; safe to share, meant to live as long as the program.
+ * Errors of calls are StatusErrors; only misuse throws otherwise.
+ */
 export class Channel implements CallPlacer {
   readonly wheel: TimerWheel;
   readonly maxBufferedBytes: number;
@@ -70,10 +75,12 @@ export class Channel implements CallPlacer {
   private readonly acted: { calls: number; bytes: number };
   private pumping: boolean;
   private closed: boolean;
+  private hold: TimerHandle | undefined;
 
   /** Use `connect`. */
   constructor(target: string, options: ChannelOptions = {}) {
     const { endpoint, authority } = parseTarget(target);
+    checkOptions(options);
     const window = windowOption('initialStreamWindow', options.initialStreamWindow);
     const connectionWindow = windowOption(
       'initialConnectionWindow',
@@ -88,6 +95,7 @@ export class Channel implements CallPlacer {
     this.acted = { calls: 0, bytes: 0 };
     this.pumping = false;
     this.closed = false;
+    this.hold = undefined;
     const { userAgent } = options;
     this.subchannel = new Subchannel(
       {
@@ -179,6 +187,7 @@ export class Channel implements CallPlacer {
     return new Promise((resolve) => {
       this.readyWaiters.push(resolve);
       this.subchannel.transport?.notifyCapacity();
+      this.holdProcess();
     });
   }
 
@@ -284,20 +293,34 @@ export class Channel implements CallPlacer {
       return;
     }
     if (!again && line.bytes > 0 && line.bytes + call.heldBytes > waitingBytes) {
-      this.acted.bytes += 1;
-      const why = reason ?? this.waitReason();
-      call.refuse(
-        Status.RESOURCE_EXHAUSTED,
-        `refused by the waiting-bytes limit: ${line.bytes} of ${waitingBytes} bytes wait already (${why}); slow down or raise limits.waitingBytes`,
-      );
+      this.refuseBytes(call, line.bytes, reason);
       return;
     }
     call.waitingSinceMs = this.wheel.now();
     line.add(call, again);
+    this.holdProcess();
+  }
+
+  private refuseBytes(call: ClientCall, depth: number, reason: LimitName | undefined): void {
+    const { waitingBytes } = this.limits;
+    this.acted.bytes += 1;
+    const why = reason ?? this.waitReason();
+    call.refuse(
+      Status.RESOURCE_EXHAUSTED,
+      `refused by the waiting-bytes limit: ${depth} of ${waitingBytes} bytes wait already (${why}); slow down or raise limits.waitingBytes`,
+    );
+  }
+
+  onHeld(call: ClientCall, bytes: number): void {
+    const before = this.line.bytes;
+    this.line.bytes += bytes;
+    const over = before > 0 && this.line.bytes > this.limits.waitingBytes;
+    if (over && bytes > 0) this.refuseBytes(call, before, undefined);
   }
 
   withdraw(call: ClientCall): void {
     this.line.remove(call);
+    this.holdProcess();
   }
 
   waitReason(): string {
@@ -346,6 +369,19 @@ export class Channel implements CallPlacer {
     else if (state === 'IDLE' && (this.line.size > 0 || this.readyWaiters.length > 0)) {
       this.subchannel.connect();
     }
+    this.holdProcess();
+  }
+
+  // Between two attempts to connect no socket holds the process, and timers of the wheel never do:
+  // whoever waits must.
+  private holdProcess(): void {
+    const waited = this.line.size > 0 || this.readyWaiters.length > 0;
+    const holds = waited && this.subchannel.state === 'TRANSIENT_FAILURE';
+    if (holds === (this.hold !== undefined)) return;
+    if (this.hold !== undefined) systemClock.clearTimer(this.hold);
+    this.hold = holds
+      ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true)
+      : undefined;
   }
 
   private failLine(reason: string, all: boolean): void {
@@ -356,6 +392,18 @@ export class Channel implements CallPlacer {
       call = next;
     }
   }
+}
+
+function checkOptions(options: ChannelOptions): void {
+  const policy = options.admissionPolicy ?? 'wait';
+  if (policy !== 'wait' && policy !== 'fail') {
+    throw new RangeError(`admissionPolicy is ${String(policy)}; it must be wait or fail`);
+  }
+  checkPositive('connectTimeoutMs', options.connectTimeoutMs, 'ms');
+  checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
+  checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
+  checkTimes('keepalive', options.keepalive);
+  checkTimes('backoff', options.backoff);
 }
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
@@ -371,10 +419,3 @@ export type Call = Pick<ClientCall, 'send' | 'halfClose' | 'request' | 'cancel' 
 export function connect(target: string, options?: ChannelOptions): Channel {
   return new Channel(target, options);
 }
-
-function windowOption(name: string, value: number | undefined): number {
-  if (value === undefined) return DEFAULT_WINDOW;
-  if (Number.isInteger(value) && value >= 16_384 && value <= 0x7fff_ffff) return value;
-  throw new RangeError(`${name} is ${value}; it must be an integer from 16384 to 2147483647 bytes`);
-}
-

@@ -13,6 +13,7 @@ export interface PumpedListener {
   failure: { readonly error: unknown } | undefined;
 }
 
+/** Sends every message of `requests`, then half-closes; settles when that is done, never rejects. */
 export async function pumpRequests(
   requests: Requests,
   call: ClientCall,

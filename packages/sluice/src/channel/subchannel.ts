@@ -63,6 +63,7 @@ export interface LiveTransport {
 
 let nextConnectionId = 1;
 
+/** Connects when told to, and again after a failure by itself; see `ConnectivityState`. */
 export class Subchannel implements WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;

@@ -9,6 +9,7 @@ import type { CallListener, CallOptions, ClientCall } from './call.ts';
 type Resolve = (message: Buffer) => void;
 type Reject = (error: unknown) => void;
 
+/** Collects one response message and settles a promise with it, or with a StatusError. */
 export class UnaryCall implements CallListener {
   private readonly options: CallOptions;
   private readonly resolve: Resolve;

@@ -4,6 +4,7 @@
 
 import type { ClientCall } from './call.ts';
 
+/** The line of one channel; its limits are the channel's to check before `add`. */
 export class WaitingLine {
   first: ClientCall | undefined;
   last: ClientCall | undefined;

@@ -53,19 +53,13 @@ export interface FrameHandler {
   onStreamFault(streamId: number, errorCode: number, reason: string): void;
 }
 
-/** Largest field block accepted by default, in compressed bytes, over all its frames. */
-export const DEFAULT_MAX_HEADER_BLOCK = 65_536;
-
-/** CONTINUATION frames accepted by default in one block. */
-export const DEFAULT_MAX_CONTINUATIONS = 8;
-
 /** How a FrameReader is set up. */
 export interface FrameReaderOptions {
   /** Our MAX_FRAME_SIZE, in bytes: 16,384 to 2^24 - 1. */
   readonly maxFrameSize: number;
-  /** Compressed bytes of one field block; {@link DEFAULT_MAX_HEADER_BLOCK}. */
+  /** Compressed bytes of one field block, over all its frames. */
   readonly maxHeaderBlock: number;
-  /** CONTINUATION frames of one block; {@link DEFAULT_MAX_CONTINUATIONS}. */
+  /** CONTINUATION frames of one block. */
   readonly maxContinuations: number;
   /** True in a server: the 24 bytes of the client preface come first. */
   readonly expectPreface: boolean;

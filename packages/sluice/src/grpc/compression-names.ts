@@ -2,9 +2,6 @@
 // `grpc-accept-encoding`. A set of them is a bit mask, so that a call allocates nothing for it.
 // Source: gRPC compression.md and PROTOCOL-HTTP2.md ("Message-Encoding"). Not here: zlib.
 
-/** The compressed flag in the first byte of a message's prefix. */
-export const COMPRESSED_FLAG = 1;
-
 /** The `grpc-accept-encoding` value that Sluice sends. */
 export const ACCEPT_ENCODING = 'identity,deflate,gzip';
 

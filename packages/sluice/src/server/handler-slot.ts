@@ -12,6 +12,7 @@ import { ServerContext } from './context.ts';
 
 const NO_FIELDS: HeaderFields = [];
 
+/** A handler's hold on its call: ends it with one status, then frees the slot. */
 export class HandlerSlot implements WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;

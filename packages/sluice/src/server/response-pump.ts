@@ -9,6 +9,7 @@ export interface PumpedResponses {
   writable(): Promise<void>;
 }
 
+/** Runs the handler, sends what it yields, ends the call; settles when that is done, never rejects. */
 export async function sendAll(
   run: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   slot: HandlerSlot,

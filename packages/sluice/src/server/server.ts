@@ -8,7 +8,6 @@ import { Status } from '../grpc/status.ts';
 import { type ConnectionStats, connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
 import {
-  DEFAULT_WINDOW,
   defaultServerLimits,
   MAX_HEADER_LIST,
   MAX_MESSAGE_LENGTH_DEFAULT,
@@ -22,6 +21,7 @@ import {
   type ServerTlsOptions,
   type SocketNames,
 } from '../transport/listener.ts';
+import { checkPositive, checkTimes, windowOption } from '../transport/option-checks.ts';
 import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
@@ -92,8 +92,14 @@ interface LiveConnection {
   readonly sinceMs: number;
 }
 
+/**
+ * A gRPC server. Made with `createServer`; handlers first, then `listen`.
+ * What a handler throws becomes the call's status; see `StatusError`.
+ */
 export class Server {
   private readonly options: ServerOptions;
+  private readonly initialStreamWindow: number;
+  private readonly initialConnectionWindow: number;
   private readonly limits: ServerLimits;
   private readonly routes: Map<string, Route>;
   private readonly listeners: Listener[];
@@ -107,7 +113,19 @@ export class Server {
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
     this.options = options;
+    this.initialStreamWindow = windowOption('initialStreamWindow', options.initialStreamWindow);
+    this.initialConnectionWindow = windowOption(
+      'initialConnectionWindow',
+      options.initialConnectionWindow,
+    );
+    checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
+    checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
+    checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
+    checkTimes('keepalive', options.keepalive);
     this.limits = resolveLimits(defaultServerLimits, options.limits);
+    if (options.limits?.handlers === undefined && Number.isFinite(this.limits.streams)) {
+      this.limits.handlers = Math.max(this.limits.handlers, this.limits.streams);
+    }
     this.routes = new Map();
     this.listeners = [];
     this.live = new Set();
@@ -164,16 +182,25 @@ export class Server {
    * May be called several times. Rejects with the system's error.
    */
   async listen(target: ListenTarget = {}): Promise<ListenAddress> {
-    if (this.stateNow === 'draining' || this.stateNow === 'closed') {
-      throw new Error(`the server is ${this.stateNow}; make a new one`);
-    }
+    this.checkServing();
     const listener = new Listener(this.options.tls, (socket, names) =>
       this.serve(socket, names),
     );
     const address = await listener.listen(target);
+    try {
+      this.checkServing();
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
     this.listeners.push(listener);
     this.stateNow = 'listening';
     return address;
+  }
+
+  private checkServing(): void {
+    if (this.stateNow !== 'draining' && this.stateNow !== 'closed') return;
+    throw new Error(`the server is ${this.stateNow}; make a new one`);
   }
 
   private serve(socket: Duplex, names: SocketNames): void {
@@ -190,8 +217,8 @@ export class Server {
         limits: this.limits,
         maxHeaderList: options.maxHeaderListBytes ?? MAX_HEADER_LIST,
         maxReceiveMessageLength: options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT,
-        initialStreamWindow: options.initialStreamWindow ?? DEFAULT_WINDOW,
-        initialConnectionWindow: options.initialConnectionWindow ?? DEFAULT_WINDOW,
+        initialStreamWindow: this.initialStreamWindow,
+        initialConnectionWindow: this.initialConnectionWindow,
         staticWindows: options.staticWindows ?? false,
         keepalive: options.keepalive ?? {},
         minPingIntervalMs: options.minPingIntervalMs,
@@ -375,7 +402,7 @@ function logHandlerError(error: unknown, path: string): void {
 
 /**
  * A server. Add handlers, then `listen`.
- * @throws RangeError for a limit that is not understood
+ * @throws RangeError for an option or a limit that is not understood
  */
 export function createServer(options?: ServerOptions): Server {
   return new Server(options);

@@ -28,6 +28,7 @@ interface Waiter {
 
 const DONE: IteratorResult<Buffer, undefined> = Object.freeze({ value: undefined, done: true });
 
+/** The requests of a call as an async iterable, and the handler that iterates over them. */
 export class RequestStreamListener
   implements ServerStreamListener, AsyncIterableIterator<Buffer, undefined>
 {
@@ -62,9 +63,6 @@ export class RequestStreamListener
   private async answerOnce(slot: HandlerSlot, handler: ClientStreamingHandler): Promise<void> {
     try {
       const answer = await handler(this, slot.context);
-      if (!(answer instanceof Uint8Array)) {
-        throw new TypeError('a client-streaming handler must answer with a Uint8Array');
-      }
       this.stream.send(answer);
       slot.succeed();
     } catch (error) {

@@ -19,12 +19,15 @@ export type ServerStreamingHandler = (
   context: ServerContext,
 ) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** Collects the one request of a call and runs its handler, unary or server-streaming. */
 export class SingleRequestListener implements ServerStreamListener {
   private readonly stream: ServerStream;
   private readonly unary: UnaryHandler | undefined;
   private readonly streaming: ServerStreamingHandler | undefined;
   private slot: HandlerSlot | undefined;
   private message: Buffer | undefined;
+  /** The handler has begun: it gives the slot back itself. */
+  private running: boolean;
   private wake: (() => void) | undefined;
 
   constructor(
@@ -37,6 +40,7 @@ export class SingleRequestListener implements ServerStreamListener {
     this.streaming = streaming;
     this.slot = undefined;
     this.message = undefined;
+    this.running = false;
     this.wake = undefined;
   }
 
@@ -56,27 +60,30 @@ export class SingleRequestListener implements ServerStreamListener {
   onHalfClose(): void {
     const { slot, message } = this;
     if (slot === undefined) return;
-    if (message === undefined) this.breach('the client ended the call without a request message');
-    else if (this.unary !== undefined) this.runUnary(slot, this.unary, message);
+    if (message === undefined) {
+      this.breach('the client ended the call without a request message');
+      return;
+    }
+    this.running = true;
+    if (this.unary !== undefined) this.runUnary(slot, this.unary, message);
     else if (this.streaming !== undefined) this.runStreaming(slot, this.streaming, message);
   }
 
   private breach(text: string): void {
     this.stream.end(Status.INTERNAL, text, []);
-    this.slot?.release();
     this.over();
   }
 
   private runUnary(slot: HandlerSlot, handler: UnaryHandler, message: Buffer): void {
     try {
       const answer = handler(message, slot.context);
-      if (answer instanceof Uint8Array) {
-        this.answer(slot, answer);
-      } else {
+      if (isThenable(answer)) {
         answer.then(
           (value) => this.answer(slot, value),
           (error: unknown) => slot.fail(error),
         );
+      } else {
+        this.answer(slot, answer);
       }
     } catch (error) {
       slot.fail(error);
@@ -84,11 +91,11 @@ export class SingleRequestListener implements ServerStreamListener {
   }
 
   private answer(slot: HandlerSlot, message: Uint8Array): void {
-    if (message instanceof Uint8Array) {
+    try {
       this.stream.send(message);
       slot.succeed();
-    } else {
-      slot.fail(new TypeError('a unary handler must answer with a Uint8Array'));
+    } catch (error) {
+      slot.fail(error);
     }
   }
 
@@ -110,12 +117,17 @@ export class SingleRequestListener implements ServerStreamListener {
 
   onCancel(reason: string): void {
     this.slot?.cancelled(reason);
-    // Before its message was complete no handler runs that could give the slot back.
-    if (!this.stream.remoteEnded) this.slot?.release();
   }
 
   /** The call ended without its handler. */
   over(): void {
     this.onWritable();
+    // Before its message was complete no handler runs that could give the slot back.
+    if (!this.running) this.slot?.release();
   }
+}
+
+// A handler without types may answer with anything; what is no promise is for `send` to judge.
+function isThenable(answer: Uint8Array | Promise<Uint8Array>): answer is Promise<Uint8Array> {
+  return typeof answer === 'object' && answer !== null && 'then' in answer;
 }

@@ -85,8 +85,8 @@ export class Admission implements PutCheck {
     if (this.openCalls >= limits.openCalls) return 'open-calls';
     if (!subject.inbound.admits) return 'exposure-bytes';
     const buffer = subject.loopy.buffer;
-    if (buffer.items === 0) return undefined;
-    if (buffer.items >= MIN_QUEUED_ITEMS && buffer.items >= this.itemLimit) return 'queued-items';
+    const fewest = Math.min(MIN_QUEUED_ITEMS, limits.queuedItems);
+    if (buffer.items >= fewest && buffer.items >= this.itemLimit) return 'queued-items';
     // An empty account admits one message of any legal size.
     const queued = buffer.bytes + subject.socketBytes;
     if (queued > 0 && queued + bytes > limits.queuedBytes) return 'queued-bytes';
@@ -100,6 +100,7 @@ export class Admission implements PutCheck {
   admits(stream: OutStream): boolean {
     if (this.refuses(stream.queuedBytes + stream.headBytes) !== undefined) return false;
     this.openCalls += 1;
+    this.subject.inbound.admitted = this.openCalls;
     this.drain.begin(this.subject.nowMs);
     return true;
   }
@@ -114,6 +115,7 @@ export class Admission implements PutCheck {
   /** An admitted call is over. */
   release(): void {
     this.openCalls -= 1;
+    this.subject.inbound.admitted = this.openCalls;
   }
 
   /** Notes that a limit made a call wait or refused it. */

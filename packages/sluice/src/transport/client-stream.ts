@@ -11,11 +11,11 @@ import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientTransport } from './client-transport.ts';
+import { DataItem, endOfStream } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { DEFAULT_WINDOW, MAX_FOREIGN_BODY } from './limits.ts';
-import { endOfStream } from './loopy-writer.ts';
-import { DataItem, OutStream } from './out-stream.ts';
+import { OutStream } from './out-stream.ts';
 import {
   parseResponseHead,
   parseTrailers,
@@ -68,6 +68,8 @@ export class ClientStream implements TransportStream {
   private readonly fields: HeaderFields;
   /** Milliseconds for the peer's deadline; -1 for none. */
   private readonly timeoutMs: number;
+  /** The caller has ended its side: what it sends after that is dropped. */
+  private lastSent: boolean;
   private headSeen: boolean;
   private ended: boolean;
   private code: Status;
@@ -92,6 +94,7 @@ export class ClientStream implements TransportStream {
     this.path = path;
     this.fields = fields;
     this.timeoutMs = timeoutMs;
+    this.lastSent = false;
     this.headSeen = false;
     this.ended = false;
     this.code = Status.UNKNOWN;
@@ -107,13 +110,16 @@ export class ClientStream implements TransportStream {
    * @returns false when the writer should wait for onWritable
    */
   send(message: Uint8Array, last: boolean): boolean {
-    if (this.ended || this.out.endWritten) return true;
+    if (this.ended || this.lastSent) return true;
+    this.lastSent = last;
     return this.transport.appendData(this.out, new DataItem(message, 0, last));
   }
 
   /** No more messages from us. */
   halfClose(): void {
-    if (!this.ended) this.transport.appendData(this.out, endOfStream());
+    if (this.ended || this.lastSent) return;
+    this.lastSent = true;
+    this.transport.appendData(this.out, endOfStream());
   }
 
   /** Asks for so many more messages. */
@@ -135,7 +141,12 @@ export class ClientStream implements TransportStream {
     return this.out.id !== 0;
   }
 
-  private finish(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void {
+  private finish(
+    code: Status,
+    details: string,
+    trailers: HeaderFields,
+    unprocessed: boolean,
+  ): void {
     if (this.ended) return;
     this.ended = true;
     this.messages.destroy();
@@ -200,6 +211,7 @@ export class ClientStream implements TransportStream {
   }
 
   onHeaders(block: HeaderBlock, endStream: boolean): void {
+    if (endStream) this.remoteEnded = true;
     if (block.tooLarge) {
       const text = `response headers of ${block.listSize} bytes exceed the limit of ${this.transport.maxHeaderList}`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
@@ -217,7 +229,8 @@ export class ClientStream implements TransportStream {
     if (typeof head === 'string') {
       this.refuse(Status.INTERNAL, head);
     } else if (head.informational) {
-      if (endStream) this.refuse(Status.INTERNAL, `HTTP status ${head.httpStatus} ended the stream`);
+      if (endStream)
+        this.refuse(Status.INTERNAL, `HTTP status ${head.httpStatus} ended the stream`);
     } else if (head.httpStatus !== 200 || !head.contentTypeIsGrpc) {
       this.headSeen = true;
       this.onForeignHead(head, endStream);
@@ -304,6 +317,8 @@ export class ClientStream implements TransportStream {
   }
 
   onLost(error: ClosingError): void {
+    // The response is whole; it is still there to be read, unless we are the ones who closed.
+    if (this.remoteEnded && error.initiator !== 'local') return;
     this.finish(Status.UNAVAILABLE, error.reason, NO_FIELDS, !this.written);
   }
 

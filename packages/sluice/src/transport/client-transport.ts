@@ -14,11 +14,12 @@ import { ClientKeepalive, type KeepaliveOptions } from './client-keepalive.ts';
 import { ClientStream, type ClientStreamListener } from './client-stream.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
 import { pingItem } from './control-buffer.ts';
+import type { DataItem } from './data-item.ts';
 import { type ClosingError, connectionError } from './errors.ts';
 import type { InboundWindow } from './inbound-window.ts';
 import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
 import type { LoopyWriter, Schedule } from './loopy-writer.ts';
-import type { DataItem, OutStream } from './out-stream.ts';
+import { OutState, type OutStream } from './out-stream.ts';
 import { RequestHeaders } from './request-headers.ts';
 import { quoted } from './status-mapping.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -89,12 +90,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       wheel: options.wheel,
       schedule: options.schedule,
       server: false,
-      settings: [
-        SettingId.ENABLE_PUSH,
-        0,
-        SettingId.MAX_HEADER_LIST_SIZE,
-        options.maxHeaderList,
-      ],
+      settings: [SettingId.ENABLE_PUSH, 0, SettingId.MAX_HEADER_LIST_SIZE, options.maxHeaderList],
       maxHeaderList: options.maxHeaderList,
       initialStreamWindow: options.initialStreamWindow,
       initialConnectionWindow: options.initialConnectionWindow,
@@ -163,7 +159,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     let headBytes = HEAD_CHARGE + path.length;
     for (const text of fields) headBytes += text.length + 16;
     const stream = new ClientStream(this, listener, path, fields, timeoutMs, headBytes);
-    const nowMs = this.connection.nowMs;
+    const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
     return stream;
   }
@@ -179,7 +175,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   appendData(out: OutStream, item: DataItem): boolean {
-    return this.loopy.appendData(out, item, this.connection.nowMs);
+    return this.loopy.appendData(out, item, this.connection.queueTime());
   }
 
   credit(stream: ClientStream): void {
@@ -205,12 +201,18 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
 
   /** The server has ended the stream; what we still had to send is of no use. */
   onRemoteEnded(stream: ClientStream): void {
-    if (!stream.out.endWritten) this.connection.resetStream(stream, ErrorCode.NO_ERROR, false);
+    if (!stream.out.endWritten) this.connection.stopSending(stream);
   }
 
   claimId(stream: ClientStream): number {
     if (this.draining) {
       stream.handBack(this.goAwayReason);
+      this.released();
+      return 0;
+    }
+    if (this.connection.streams.size >= this.peerMaxStreams) {
+      // The limit fell while the call was queued; to pass it is an error (RFC 9113 §5.1.2).
+      stream.handBack(`the server allows ${this.peerMaxStreams} streams now`);
       this.released();
       return 0;
     }
@@ -252,16 +254,16 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   private handBackQueued(reason: string): void {
-    let out = this.loopy.buffer.heads.first;
-    while (out !== undefined) {
-      const next = out.next;
-      const owner = out.owner;
-      if (out.id === 0 && owner instanceof ClientStream) {
-        this.loopy.cleanup(out);
-        owner.handBack(reason);
-        this.admission.release();
-      }
-      out = next;
+    const queued: ClientStream[] = [];
+    for (let out = this.loopy.buffer.heads.first; out !== undefined; out = out.next) {
+      if (out.id === 0 && out.owner instanceof ClientStream) queued.push(out.owner);
+    }
+    for (const stream of queued) {
+      // The listener of one may have cancelled another, which then left by itself.
+      if (stream.out.state === OutState.gone) continue;
+      this.loopy.cleanup(stream.out);
+      stream.handBack(reason);
+      this.admission.release();
     }
   }
 
@@ -298,7 +300,10 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     const said = debugData === '' ? '' : ` ${quoted(debugData)}`;
     const text = `GOAWAY(${errorCodeName(errorCode)})${said}`;
     const reason = `the server sent ${text}`;
-    this.connection.goAwayText = text;
+    // Some peers send a second, empty one as they close; the fault is what users want to read.
+    if (errorCode !== ErrorCode.NO_ERROR || this.connection.goAwayText === '') {
+      this.connection.goAwayText = text;
+    }
     if (errorCode === ErrorCode.ENHANCE_YOUR_CALM && debugData === 'too_many_pings') {
       this.listener.onKeepaliveTime(this.keepalive.doubleTime());
     }
@@ -311,6 +316,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       if (id > lastStreamId && stream instanceof ClientStream) above.push(stream);
     });
     for (const stream of above) {
+      // What the server may still send on it is not worth the streams that go on.
+      this.connection.noteReset(stream.out.id);
       this.connection.removeStream(stream);
       stream.handBack(reason);
     }

@@ -94,7 +94,7 @@ export function connectionStats(
     gate: connection.reader.gate,
     gateSinceMs: Math.round(now - connection.reader.gateSinceMs),
     loopy: loopy.state,
-    loopySinceMs: Math.round(now - loopy.stateSinceMs),
+    loopySinceMs: Math.round(now - connection.loopySinceMs),
     sendQuota: loopy.sendQuota,
     outgoingInitialWindow: loopy.outgoingInitialWindow,
     receiveWindow: flow.limit - flow.unacked,

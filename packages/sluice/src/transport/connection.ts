@@ -10,8 +10,22 @@ import { FrameReader } from '../frames/frame-reader.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import { BdpEstimator } from './bdp-estimator.ts';
-import { closeItem, goAwayItem, prefaceItem, rstStreamItem, settingsItem } from './control-buffer.ts';
-import { type ClosingError, connectionError, type IoError, ioError, streamError } from './errors.ts';
+import {
+  type ControlItem,
+  ControlKind,
+  closeItem,
+  goAwayItem,
+  prefaceItem,
+  rstStreamItem,
+  settingsItem,
+} from './control-buffer.ts';
+import {
+  type ClosingError,
+  connectionError,
+  type IoError,
+  ioError,
+  streamError,
+} from './errors.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
 import { InboundWindow } from './inbound-window.ts';
 import {
@@ -19,15 +33,16 @@ import {
   LINGER_MS,
   MAX_BDP_WINDOW,
   MAX_CONTINUATIONS,
-  MAX_DATA_FRAME,
+  MAX_FRAME,
   MAX_HEADER_BLOCK,
   MAX_RESPONSE_FRAMES,
+  MAX_STREAM_ID,
 } from './limits.ts';
-import { type LoopyListener, LoopyWriter, type Schedule } from './loopy-writer.ts';
-import type { OutStream } from './out-stream.ts';
+import { type LoopyListener, type LoopyState, LoopyWriter, type Schedule } from './loopy-writer.ts';
+import { OutState, type OutStream } from './out-stream.ts';
 import { ProgressWatch } from './progress-watch.ts';
-import { RecentStreams } from './recent-streams.ts';
 import { Reader, type ReaderListener } from './reader.ts';
+import { RecentStreams } from './recent-streams.ts';
 import { StreamTable } from './stream-table.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 import { TransportInFlow } from './transport-in-flow.ts';
@@ -103,6 +118,9 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   goAwayText: string;
   /** Coarse time of this turn, ms. */
   nowMs: number;
+  /** When a turn of loopy last left it in another state than the one before, ms. */
+  loopySinceMs: number;
+  private loopyState: LoopyState;
   readonly server: boolean;
   readonly staticWindows: boolean;
   /** Highest id the peer opened. */
@@ -113,6 +131,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   private readonly progress: ProgressWatch;
   private readonly resets: RecentStreams;
   private readonly ends: RecentStreams;
+  // The last id of the GOAWAY we sent, which may only fall (RFC 9113 §6.8).
+  private promisedStream: number;
   private destroyed: boolean;
 
   constructor(role: ConnectionRole, options: ConnectionOptions) {
@@ -125,11 +145,13 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.highestPeerStream = 0;
     this.wheel = options.wheel;
     this.nowMs = options.wheel.now();
+    this.loopySinceMs = this.nowMs;
+    this.loopyState = 'parked';
     this.socket = options.socket;
     this.batch = new WriteBatch(options.socket, this);
     this.loopy = new LoopyWriter(this.batch, this, options.schedule);
     this.frames = new FrameReader(new FrameDispatch(this, role, options.maxHeaderList), {
-      maxFrameSize: MAX_DATA_FRAME,
+      maxFrameSize: MAX_FRAME,
       maxHeaderBlock: MAX_HEADER_BLOCK,
       maxContinuations: MAX_CONTINUATIONS,
       expectPreface: options.server,
@@ -147,6 +169,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.goAwayText = '';
     this.resets = new RecentStreams(REMEMBERED_STREAMS);
     this.ends = new RecentStreams(REMEMBERED_STREAMS);
+    this.promisedStream = MAX_STREAM_ID;
     this.destroyed = false;
     this.start(options);
   }
@@ -165,11 +188,19 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.socket.on('error', (error) =>
       this.lost(ioError('remote', `socket error: ${error.message}`, error)),
     );
-    this.socket.on('end', () => this.lost(ioError('remote', 'the peer closed the connection', undefined)));
+    this.socket.on('end', () =>
+      this.lost(ioError('remote', 'the peer closed the connection', undefined)),
+    );
     this.socket.on('close', () => {
       this.lost(ioError('remote', 'the connection was closed', undefined));
       this.wheel.remove(this);
     });
+  }
+
+  /** Coarse time for what is queued now: read once per turn, and each time while no turn is due. */
+  queueTime(): number {
+    if (this.loopy.state !== 'running') this.nowMs = this.wheel.now();
+    return this.nowMs;
   }
 
   // The life of a stream.
@@ -201,8 +232,18 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
    */
   resetStream(stream: TransportStream, errorCode: number, isResponse: boolean): void {
     const id = stream.out.id;
+    const isOpen = this.streams.get(id) === stream && stream.out.state !== OutState.gone;
+    const endedBoth = stream.remoteEnded && stream.out.endWritten;
+    // A stream that is closed takes no frame any more (RFC 9113 §5.1). The reset comes first: the
+    // end of its last stream may close a connection that is draining.
+    if (isOpen && !endedBoth) this.putReset(id, errorCode, isResponse);
     this.removeStream(stream);
-    if (id !== 0) this.putReset(id, errorCode, isResponse);
+  }
+
+  /** The peer has ended: what we had to send is of no use; what came waits to be read. */
+  stopSending(stream: TransportStream): void {
+    this.loopy.cleanup(stream.out);
+    this.putReset(stream.out.id, ErrorCode.NO_ERROR, false);
   }
 
   /** The peer broke a rule of one stream: RST_STREAM, and its call is told why. */
@@ -229,6 +270,16 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.resets.add(streamId);
   }
 
+  /** Remembers a stream that both sides ended before it got an entry in the table. */
+  noteEnd(streamId: number): void {
+    this.ends.add(streamId);
+  }
+
+  /** The peer reset a stream that we ended early: what it still sends there is its own fault. */
+  notePeerReset(streamId: number): void {
+    if (this.resets.remove(streamId)) this.ends.add(streamId);
+  }
+
   /** Whether we ended the stream lately, so that frames on it are none of the peer's fault. */
   wasResetByUs(streamId: number): boolean {
     return this.resets.has(streamId);
@@ -243,7 +294,10 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   replyQueued(): void {
     const queued = this.loopy.buffer.responseFrames;
     if (queued >= MAX_RESPONSE_FRAMES) {
-      this.fail(ErrorCode.ENHANCE_YOUR_CALM, `${queued} replies wait for a peer that does not read`);
+      this.fail(
+        ErrorCode.ENHANCE_YOUR_CALM,
+        `${queued} replies wait for a peer that does not read`,
+      );
       return;
     }
     this.reader.throttle();
@@ -253,13 +307,15 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   creditStream(stream: TransportStream): void {
     const read = stream.messages.takeRead();
     if (read > 0) this.creditBytes(stream, read);
-    if (stream.remoteEnded) return;
+    if (stream.remoteEnded || stream.out.state === OutState.gone) return;
     const toCome = stream.messages.partialLength - stream.messages.partialReceived;
     if (toCome > 0 && toCome > stream.inFlow.available()) this.adjustForMessage(stream, toCome);
   }
 
   /** Credit for bytes that are done with: read, padding, or of no use. */
   creditBytes(stream: TransportStream, bytes: number): void {
+    // Reset, perhaps from inside the callback that took the bytes: its window is settled.
+    if (stream.out.state === OutState.gone) return;
     const flow = stream.inFlow;
     const delta = flow.delta;
     const increment = flow.onRead(bytes);
@@ -293,12 +349,18 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
         stream.inFlow.setLimit(limit);
       } else {
         const increment = stream.inFlow.lowerLimit(limit);
-        if (increment > 0) this.loopy.putWindowUpdate(stream.out, increment);
+        if (increment > 0 && !stream.remoteEnded) this.loopy.putWindowUpdate(stream.out, increment);
       }
     });
   }
 
   // The end of the connection.
+
+  /** A graceful end begins: streams of the peer above `lastStreamId` will not be served. */
+  announceEnd(lastStreamId: number, reason: string): void {
+    this.promisedStream = Math.min(this.promisedStream, lastStreamId);
+    this.loopy.buffer.put(goAwayItem(this.promisedStream, ErrorCode.NO_ERROR, reason));
+  }
 
   /** A fault: GOAWAY with the code, all streams fail, input is discarded for a moment. */
   fail(errorCode: ErrorCode, reason: string): void {
@@ -308,10 +370,13 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   /** An orderly end: GOAWAY(NO_ERROR); streams still open fail with `error`. */
   end(error: ClosingError, errorCode: ErrorCode, reason: string): void {
     if (this.closedBy !== undefined) return;
-    const goAway = goAwayItem(this.highestPeerStream, errorCode, reason);
+    const lastStreamId = Math.min(this.highestPeerStream, this.promisedStream);
+    const goAway = goAwayItem(lastStreamId, errorCode, reason);
+    // An error goes ahead of what is queued, but never of what a connection must begin with.
+    const isOrderly = errorCode === ErrorCode.NO_ERROR;
     this.finish(error, () => {
       this.reader.discard();
-      this.loopy.buffer.finish(error, [goAway, closeItem()]);
+      this.loopy.buffer.finish(error, [goAway, closeItem()], (frame) => isOrderly || opens(frame));
       this.wheel.add(this, this.wheel.now() + LINGER_MS);
     });
   }
@@ -323,7 +388,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     const error = { ...cause, reason: cause.reason + said };
     this.finish(error, () => {
       this.loopy.stop();
-      this.loopy.buffer.finish(error, []);
+      this.reader.discard();
+      this.loopy.buffer.finish(error, [], () => false);
       this.destroy();
     });
   }
@@ -377,6 +443,10 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   onStreamWritten(_stream: OutStream): void {}
 
   onTurnEnd(): void {
+    if (this.loopy.state !== this.loopyState) {
+      this.loopyState = this.loopy.state;
+      this.loopySinceMs = this.nowMs;
+    }
     this.progress.watch(this.loopy.state === 'blocked-on-socket');
     this.reader.release();
     this.role.onTurnEnd();
@@ -409,4 +479,9 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   get socketBytes(): number {
     return this.batch.socketBytes;
   }
+}
+
+/** Preface and SETTINGS: nothing may be written before them (RFC 9113 §3.4). */
+function opens(frame: ControlItem): boolean {
+  return frame.kind === ControlKind.preface || frame.kind === ControlKind.settings;
 }

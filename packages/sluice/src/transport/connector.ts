@@ -125,10 +125,7 @@ function settle(
     if (done) return;
     done = true;
     socket.destroy();
-    listener.onFailure(
-      `cannot connect to ${endpointText(endpoint)}: ${messageOf(error)}`,
-      error,
-    );
+    listener.onFailure(`cannot connect to ${endpointText(endpoint)}: ${messageOf(error)}`, error);
   };
   socket.on('error', onError);
   socket.once('close', () => onError(new Error('closed during the handshake')));

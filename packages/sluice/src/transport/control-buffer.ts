@@ -239,15 +239,22 @@ export class ControlBuffer {
   }
 
   /**
-   * Drops the queued frames, queues `farewell`, and takes nothing any more. The connection then
-   * hands each stream in `heads` back to its call as unprocessed.
+   * Queues `farewell` and takes nothing any more. The connection then hands each stream in `heads`
+   * back to its call as unprocessed.
+   * @param keep whether a queued frame is still written before the farewell; the rest is dropped
    */
-  finish(reason: ClosingError, farewell: readonly ControlItem[]): void {
+  finish(
+    reason: ClosingError,
+    farewell: readonly ControlItem[],
+    keep: (frame: ControlItem) => boolean,
+  ): void {
     if (this.closing !== undefined) return;
-    this.items -= this.frames.length - this.nextFrame;
+    const queued = this.frames.slice(this.nextFrame);
+    this.items -= queued.length;
     this.frames = [];
     this.nextFrame = 0;
     this.responseFrames = 0;
+    for (const frame of queued) if (keep(frame)) this.put(frame);
     for (const frame of farewell) this.put(frame);
     this.closing = reason;
   }

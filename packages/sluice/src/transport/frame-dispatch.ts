@@ -12,6 +12,7 @@ import { BDP_PING_HIGH, BDP_PING_LOW } from './bdp-estimator.ts';
 import type { Connection, ConnectionRole } from './connection.ts';
 import { pingAckItem, pingItem, settingsAckItem } from './control-buffer.ts';
 import { HEADER_TABLE_SIZE, MAX_EMPTY_DATA, MAX_HEADER_LIST_HARD, MAX_WINDOW } from './limits.ts';
+import { OutState } from './out-stream.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 export class FrameDispatch implements FrameHandler {
@@ -35,7 +36,10 @@ export class FrameDispatch implements FrameHandler {
 
   private expectSettings(): boolean {
     if (this.settled) return false;
-    this.connection.fail(ErrorCode.PROTOCOL_ERROR, 'the first frame of a connection must be SETTINGS');
+    this.connection.fail(
+      ErrorCode.PROTOCOL_ERROR,
+      'the first frame of a connection must be SETTINGS',
+    );
     return true;
   }
 
@@ -71,7 +75,10 @@ export class FrameDispatch implements FrameHandler {
     if (length === 0 && (flags & Flags.END_STREAM) === 0) {
       this.emptyData += 1;
       if (this.emptyData > MAX_EMPTY_DATA) {
-        this.connection.fail(ErrorCode.ENHANCE_YOUR_CALM, `${this.emptyData} DATA frames without data`);
+        this.connection.fail(
+          ErrorCode.ENHANCE_YOUR_CALM,
+          `${this.emptyData} DATA frames without data`,
+        );
         return false;
       }
     } else if (this.emptyData > 0) {
@@ -100,6 +107,11 @@ export class FrameDispatch implements FrameHandler {
   private dataOnClosed(streamId: number): void {
     this.unknownStream(streamId, 'DATA');
     if (this.connection.closedBy !== undefined || this.connection.wasResetByUs(streamId)) return;
+    if (this.connection.wasOpen(streamId)) {
+      // It was the peer who ended or reset the stream, so no frame of its can have crossed ours.
+      this.connection.fail(ErrorCode.STREAM_CLOSED, `DATA on closed stream ${streamId}`);
+      return;
+    }
     if (this.role.onPrematureReset(undefined)) {
       this.connection.putReset(streamId, ErrorCode.STREAM_CLOSED, true);
     }
@@ -118,7 +130,8 @@ export class FrameDispatch implements FrameHandler {
   onDataEnd(_streamId: number, flags: number, padding: number): void {
     const stream = this.current;
     this.current = undefined;
-    if (stream === undefined) return;
+    // A message in this frame may have made its receiver end the stream.
+    if (stream === undefined || stream.out.state === OutState.gone) return;
     const ended = (flags & Flags.END_STREAM) !== 0;
     if (ended) stream.remoteEnded = true;
     if (padding > 0) this.connection.creditBytes(stream, padding);
@@ -129,7 +142,8 @@ export class FrameDispatch implements FrameHandler {
 
   /** A stream that carries data gets the window that the BDP estimate calls for. */
   private growStream(stream: TransportStream): void {
-    if (this.connection.staticWindows || stream.inFlow.limit >= this.connection.bdp.bdpBytes) return;
+    if (this.connection.staticWindows || stream.inFlow.limit >= this.connection.bdp.bdpBytes)
+      return;
     const grow = this.connection.inbound.growth(stream.inFlow.limit, this.connection.bdp.bdpBytes);
     if (grow === 0) return;
     stream.inFlow.setLimit(stream.inFlow.limit + grow);
@@ -161,10 +175,16 @@ export class FrameDispatch implements FrameHandler {
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
       this.unknownStream(streamId, 'RST_STREAM');
+      this.connection.notePeerReset(streamId);
       return;
     }
     const calm = this.role.onPrematureReset(stream);
     if (!calm) return;
+    if (stream.remoteEnded && !this.connection.server) {
+      // Behind a whole response it only says that the server reads no more of us.
+      this.connection.loopy.cleanup(stream.out);
+      return;
+    }
     this.connection.removeStream(stream);
     stream.onReset(errorCode);
   }
@@ -211,7 +231,10 @@ export class FrameDispatch implements FrameHandler {
       if (value - stream.out.bytesOutstanding > MAX_WINDOW) overflow = true;
     });
     if (overflow) {
-      this.connection.fail(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE ${value} overflows a window`);
+      this.connection.fail(
+        ErrorCode.FLOW_CONTROL_ERROR,
+        `INITIAL_WINDOW_SIZE ${value} overflows a window`,
+      );
       return;
     }
     this.connection.loopy.setOutgoingInitialWindow(value);
@@ -252,7 +275,10 @@ export class FrameDispatch implements FrameHandler {
     if (this.expectSettings()) return;
     if (streamId === 0) {
       if (!this.connection.loopy.incomingConnectionCredit(increment)) {
-        this.connection.fail(ErrorCode.FLOW_CONTROL_ERROR, `WINDOW_UPDATE ${increment} overflows the connection`);
+        this.connection.fail(
+          ErrorCode.FLOW_CONTROL_ERROR,
+          `WINDOW_UPDATE ${increment} overflows the connection`,
+        );
       }
       return;
     }

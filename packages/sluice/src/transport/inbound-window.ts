@@ -23,6 +23,8 @@ export class InboundWindow {
   extra: number;
   /** Open streams. */
   open: number;
+  /** Client: calls admitted, those included whose HEADERS still wait to be written. */
+  admitted: number;
   readonly limit: number;
   private readonly floor: number;
   private readonly unacknowledged: number[];
@@ -39,6 +41,7 @@ export class InboundWindow {
     this.enforced = Math.max(DEFAULT_WINDOW, configured);
     this.extra = 0;
     this.open = 0;
+    this.admitted = 0;
     this.limit = limit;
     this.floor = Math.min(WINDOW_FLOOR, configured);
     this.unacknowledged = [configured];
@@ -53,32 +56,38 @@ export class InboundWindow {
 
   /** Whether one more stream fits: counted at the floor, to which the window falls by itself. */
   get admits(): boolean {
-    return (this.open + 1) * this.floor + this.extra <= this.limit;
+    return (Math.max(this.open, this.admitted) + 1) * this.floor + this.extra <= this.limit;
   }
 
   /** Bytes one stream may be granted beyond what it has. */
   get headroom(): number {
-    return Math.max(0, this.limit - this.exposure);
+    const queued = Math.max(0, this.admitted - this.open);
+    return Math.max(0, this.limit - this.exposure - queued * this.floor);
   }
 
   /** The initial window to announce now, or 0 to leave it. Call when streams opened or closed. */
   adjust(nowMs: number): number {
-    const possible = this.open * this.announced;
-    let next = 0;
-    if (possible * 2 > this.limit && this.announced > this.floor) {
-      next = Math.max(this.floor, this.announced >>> 1);
-    } else if (
-      possible * 8 <= this.limit &&
-      this.announced < this.configured &&
+    let next = this.announced;
+    while (next > this.floor && this.tooMuch(next)) next = Math.max(this.floor, next >>> 1);
+    if (
+      this.open * next * 8 <= this.limit &&
+      next < this.configured &&
       nowMs - this.changedAt >= GROW_INTERVAL_MS
     ) {
-      next = Math.min(this.configured, this.announced * 2);
+      const grown = Math.min(this.configured, next * 2);
+      if (!this.tooMuch(grown)) next = grown;
     }
-    if (next === 0) return 0;
+    if (next === this.announced) return 0;
     this.changedAt = nowMs;
     this.announced = next;
     this.unacknowledged.push(next);
     return next;
+  }
+
+  /** Whether initial windows of this size leave too little of the limit to busy streams. */
+  private tooMuch(window: number): boolean {
+    const possible = this.open * window;
+    return possible * 2 > this.limit || possible + this.extra > this.limit;
   }
 
   /** The peer acknowledged our oldest SETTINGS. False when none was outstanding. */

@@ -14,8 +14,8 @@ export const MAX_WINDOW = 0x7fff_ffff;
 /** The last usable stream id (RFC 9113 §5.1.1). */
 export const MAX_STREAM_ID = 0x7fff_ffff;
 
-/** Bytes of one DATA frame we write: the size every peer accepts (RFC 9113 §4.2). */
-export const MAX_DATA_FRAME = 16_384;
+/** Bytes of one frame's payload, either way: the size every peer accepts (RFC 9113 §4.2). */
+export const MAX_FRAME = 16_384;
 
 /** Bytes of one socket write; small enough that progress of a slow socket can be seen. */
 export const MAX_WRITE: number = 64 * KIB;
@@ -128,6 +128,7 @@ export interface ServerLimits {
   exposureBytes: number;
 }
 
+/** What `ChannelOptions.limits` starts from; units and reasons at {@link ClientLimits}. */
 export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
   openCalls: 4_096,
   queuedItems: 65_536,
@@ -138,6 +139,7 @@ export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
   exposureBytes: 64 * MIB,
 });
 
+/** What `ServerOptions.limits` starts from; units and reasons at {@link ServerLimits}. */
 export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
   streams: 1_000,
   handlers: 4_096,

@@ -1,4 +1,5 @@
 // The loopy writer (S2): the one consumer of the control buffer and the one writer of frames.
+// Longer than 400 lines because a turn's order and accounts are to be read in one place.
 // Invariants: `sendQuota` (S4) is the connection's credit; a stream with data to send is on exactly
 // one of `active` (round robin) or `waiting` (no stream quota, S5); control frames are written
 // before HEADERS and DATA, so a SETTINGS ACK precedes everything that uses the new values.
@@ -9,31 +10,25 @@
 import { ErrorCode } from '../frames/error-code.ts';
 import { writeFrameHeader } from '../frames/frame-header.ts';
 import { FrameType } from '../frames/frame-type.ts';
-import { writeGoAway } from '../frames/go-away.ts';
 import { headersOverhead, sealHeaders } from '../frames/headers.ts';
-import { CLIENT_PREFACE } from '../frames/preface.ts';
-import { writePing } from '../frames/ping.ts';
 import { writeRstStream } from '../frames/rst-stream.ts';
-import { writeSettings, writeSettingsAck } from '../frames/settings.ts';
 import { writeWindowUpdate } from '../frames/window-update.ts';
-import { writeMessagePrefix } from '../grpc/message-framing.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
-import type { HeaderFields } from '../hpack/header-fields.ts';
-import { ControlBuffer, type ControlItem, ControlKind } from './control-buffer.ts';
+import { ControlBuffer, ControlKind } from './control-buffer.ts';
+import { writeControlFrame } from './control-frames.ts';
+import { type DataItem, writeItemBytes } from './data-item.ts';
 import {
   DEFAULT_WINDOW,
   HEADER_TABLE_SIZE,
-  MAX_DATA_FRAME,
+  MAX_FRAME,
   MAX_TURN_BYTES,
   MAX_WINDOW,
 } from './limits.ts';
-import { DataItem, OutState, type OutStream, StreamList } from './out-stream.ts';
+import { OutState, type OutStream, StreamList } from './out-stream.ts';
 import type { WriteBatch } from './write-batch.ts';
 
 const FRAME_HEADER = 9;
-const PREFIX = 5;
 const END_STREAM = 1;
-const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 
 /** What loopy tells its connection. Called on loopy's turn; must not throw. */
 export interface LoopyListener {
@@ -62,11 +57,8 @@ export class LoopyWriter {
   sendQuota: number;
   /** Outgoing initial window size: the peer's SETTINGS_INITIAL_WINDOW_SIZE. */
   outgoingInitialWindow: number;
-  maxFrameSize: number;
   readonly active: StreamList;
   readonly waiting: StreamList;
-  /** When the state was last seen to change, ms on the connection's clock. */
-  stateSinceMs: number;
   /** Items that left the queue since the connection began. */
   itemsWritten: number;
   private readonly batch: WriteBatch;
@@ -84,10 +76,8 @@ export class LoopyWriter {
     this.buffer = new ControlBuffer(this);
     this.sendQuota = DEFAULT_WINDOW;
     this.outgoingInitialWindow = DEFAULT_WINDOW;
-    this.maxFrameSize = MAX_DATA_FRAME;
     this.active = new StreamList();
     this.waiting = new StreamList();
-    this.stateSinceMs = 0;
     this.itemsWritten = 0;
     this.batch = batch;
     this.listener = listener;
@@ -279,68 +269,16 @@ export class LoopyWriter {
   private writeControl(): void {
     let frame = this.buffer.getFrame();
     while (frame !== undefined) {
-      this.writeFrame(frame);
-      if (this.stopped) return;
-      frame = this.buffer.getFrame();
-    }
-  }
-
-  private writeFrame(frame: ControlItem): void {
-    const batch = this.batch;
-    switch (frame.kind) {
-      case ControlKind.preface: {
-        const at = batch.reserve(CLIENT_PREFACE.length);
-        batch.length = at + CLIENT_PREFACE.copy(batch.buffer, at);
-        return;
-      }
-      case ControlKind.settings: {
-        const at = batch.reserve(FRAME_HEADER + frame.settings.length * 3);
-        batch.length = writeSettings(batch.buffer, at, frame.settings);
-        return;
-      }
-      case ControlKind.settingsAck: {
-        const at = batch.reserve(FRAME_HEADER);
-        batch.length = writeSettingsAck(batch.buffer, at);
-        return;
-      }
-      case ControlKind.ping:
-      case ControlKind.pingAck: {
-        const isAck = frame.kind === ControlKind.pingAck;
-        const at = batch.reserve(FRAME_HEADER + 8);
-        batch.length = writePing(batch.buffer, at, isAck, frame.a, frame.b);
-        if (!isAck) this.listener.onPingWritten(frame.a, frame.b);
-        return;
-      }
-      case ControlKind.rstStream: {
-        const at = batch.reserve(FRAME_HEADER + 4);
-        batch.length = writeRstStream(batch.buffer, at, frame.streamId, frame.a);
-        return;
-      }
-      case ControlKind.earlyAbort:
-        this.writeEarlyAbort(frame.streamId, frame.fields, frame.a === 1);
-        return;
-      case ControlKind.goAway: {
-        const at = batch.reserve(FRAME_HEADER + 8 + frame.text.length);
-        batch.length = writeGoAway(batch.buffer, at, frame.a, frame.b, frame.text);
-        return;
-      }
-      default:
-        batch.flush();
+      if (frame.kind === ControlKind.close) {
+        this.batch.flush();
         this.stop();
         this.listener.onCloseWritten();
+        return;
+      }
+      writeControlFrame(frame, this.batch, this.encoder);
+      if (frame.kind === ControlKind.ping) this.listener.onPingWritten(frame.a, frame.b);
+      frame = this.buffer.getFrame();
     }
-  }
-
-  private writeEarlyAbort(streamId: number, fields: HeaderFields, reset: boolean): void {
-    const batch = this.batch;
-    const bound = HpackEncoder.bound(fields);
-    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize) + 13);
-    const start = at + FRAME_HEADER;
-    let end = this.encoder.beginBlock(batch.buffer, start);
-    end = this.encoder.writeFields(fields, batch.buffer, end);
-    end = sealHeaders(batch.buffer, at, streamId, true, end - start, this.maxFrameSize);
-    if (reset) end = writeRstStream(batch.buffer, end, streamId, ErrorCode.NO_ERROR);
-    batch.length = end;
   }
 
   private writeUpdates(): void {
@@ -382,10 +320,10 @@ export class LoopyWriter {
   private writeHead(stream: OutStream): void {
     const batch = this.batch;
     const bound = stream.owner.headBound(this.encoder);
-    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize));
+    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, MAX_FRAME));
     const start = at + FRAME_HEADER;
     const end = stream.owner.writeHead(this.encoder, batch.buffer, start);
-    batch.length = sealHeaders(batch.buffer, at, stream.id, false, end - start, this.maxFrameSize);
+    batch.length = sealHeaders(batch.buffer, at, stream.id, false, end - start, MAX_FRAME);
     stream.headPending = false;
     this.listener.onCallBytes();
     stream.state = OutState.empty;
@@ -402,11 +340,11 @@ export class LoopyWriter {
     const batch = this.batch;
     const bound = stream.owner.trailersBound(this.encoder);
     const at = batch.reserve(
-      FRAME_HEADER + bound + headersOverhead(bound, this.maxFrameSize) + FRAME_HEADER + 4,
+      FRAME_HEADER + bound + headersOverhead(bound, MAX_FRAME) + FRAME_HEADER + 4,
     );
     const start = at + FRAME_HEADER;
     let end = stream.owner.writeTrailers(this.encoder, batch.buffer, start);
-    end = sealHeaders(batch.buffer, at, stream.id, true, end - start, this.maxFrameSize);
+    end = sealHeaders(batch.buffer, at, stream.id, true, end - start, MAX_FRAME);
     if (stream.resetAfterTrailers) {
       end = writeRstStream(batch.buffer, end, stream.id, ErrorCode.NO_ERROR);
     }
@@ -436,7 +374,7 @@ export class LoopyWriter {
       return;
     }
     const left = item.length - item.written;
-    this.writeDataFrame(stream, item, Math.min(MAX_DATA_FRAME, streamQuota, this.sendQuota, left));
+    this.writeDataFrame(stream, item, Math.min(MAX_FRAME, streamQuota, this.sendQuota, left));
   }
 
   private writeDataFrame(stream: OutStream, item: DataItem, size: number): void {
@@ -446,16 +384,7 @@ export class LoopyWriter {
     const flags = isLast && item.endStream ? END_STREAM : 0;
     const out = batch.buffer;
     at = writeFrameHeader(out, at, size, FrameType.DATA, flags, stream.id);
-    let left = size;
-    if (left > 0 && item.written < PREFIX) {
-      at = writePrefixPart(out, at, item, left);
-      left -= Math.min(left, PREFIX - item.written);
-    }
-    if (left > 0) {
-      const from = Math.max(0, item.written - PREFIX);
-      copy(item.payload, from, from + left, out, at);
-      at += left;
-    }
+    at = writeItemBytes(item, size, out, at);
     batch.length = at;
     item.written += size;
     stream.bytesOutstanding += size;
@@ -493,31 +422,4 @@ export class LoopyWriter {
       stream.owner.onWritable();
     }
   }
-}
-
-/** The bare end of a stream: END_STREAM on an empty DATA frame. */
-export function endOfStream(): DataItem {
-  return new DataItem(NO_PAYLOAD, -1, true);
-}
-
-function writePrefixPart(out: Buffer, at: number, item: DataItem, room: number): number {
-  if (item.written === 0 && room >= PREFIX) {
-    return writeMessagePrefix(out, at, item.flag, item.payload.length);
-  }
-  const prefix = Buffer.allocUnsafe(PREFIX);
-  writeMessagePrefix(prefix, 0, item.flag, item.payload.length);
-  const end = Math.min(PREFIX, item.written + room);
-  prefix.copy(out, at, item.written, end);
-  return at + end - item.written;
-}
-
-// Below this many bytes a loop is cheaper than the call into the runtime's copy.
-const LOOP_COPY = 32;
-
-function copy(from: Uint8Array, start: number, end: number, out: Buffer, at: number): void {
-  if (end - start <= LOOP_COPY) {
-    for (let i = start; i < end; i += 1, at += 1) out[at] = from[i] ?? 0;
-    return;
-  }
-  out.set(start === 0 && end === from.length ? from : from.subarray(start, end), at);
 }

@@ -4,6 +4,7 @@
 // Not here: the order between streams (loopy-writer.ts), the receiving half (in-stream.ts).
 
 import type { HpackEncoder } from '../hpack/encoder.ts';
+import type { DataItem } from './data-item.ts';
 import { WRITE_QUOTA } from './limits.ts';
 
 //   queued --HEADERS written--> empty <--data put / last byte written--> active
@@ -16,28 +17,6 @@ export const OutState: {
   readonly waitingOnStreamQuota: 3;
   readonly gone: 4;
 } = { queued: 0, empty: 1, active: 2, waitingOnStreamQuota: 3, gone: 4 } as const;
-
-/** One message, or the bare end of the stream, on its way into DATA frames. */
-export class DataItem {
-  next: DataItem | undefined;
-  readonly payload: Uint8Array;
-  /** Compressed flag of the prefix; -1 where no prefix is written (the bare END_STREAM). */
-  readonly flag: number;
-  readonly endStream: boolean;
-  /** Bytes written of prefix and payload together. */
-  written: number;
-  /** Length of prefix and payload together. */
-  readonly length: number;
-
-  constructor(payload: Uint8Array, flag: number, endStream: boolean) {
-    this.next = undefined;
-    this.payload = payload;
-    this.flag = flag;
-    this.endStream = endStream;
-    this.written = 0;
-    this.length = flag < 0 ? 0 : payload.length + 5;
-  }
-}
 
 /** What loopy needs of the call a stream belongs to. Called on loopy's turn; must not throw. */
 export interface OutStreamOwner {

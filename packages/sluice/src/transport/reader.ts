@@ -126,6 +126,8 @@ export class Reader implements WheelTimer {
 
   private parse(chunk: Buffer, length: number): boolean {
     this.listener.onChunk();
+    // Held at the very end of a chunk: the gate may have opened since, with nothing to resume.
+    if (!this.yielding && this.listener.gateOpen()) this.frames.release();
     const at = this.frames.read(chunk, 0, length);
     if (at < length) this.hold(chunk, at, length);
     return this.held === undefined;

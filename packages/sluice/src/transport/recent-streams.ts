@@ -18,6 +18,14 @@ export class RecentStreams {
     this.next = this.next + 1 === this.capacity ? 0 : this.next + 1;
   }
 
+  /** Forgets an id; false when it was not known. */
+  remove(streamId: number): boolean {
+    const at = this.ids?.indexOf(streamId) ?? -1;
+    if (this.ids === undefined || at < 0) return false;
+    this.ids[at] = 0;
+    return true;
+  }
+
   has(streamId: number): boolean {
     return this.ids?.includes(streamId) ?? false;
   }

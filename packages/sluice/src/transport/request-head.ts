@@ -44,7 +44,7 @@ export interface HeadReset {
 /** A request that is answered with an HTTP error that carries a gRPC status beside it. */
 export interface HeadHttpFault {
   readonly kind: 'http';
-  readonly httpStatus: 400 | 405 | 415;
+  readonly httpStatus: 400 | 405;
   readonly grpcStatus: Status;
   readonly text: string;
 }
@@ -56,8 +56,19 @@ export interface HeadStatusFault {
   readonly text: string;
 }
 
+/** A request that is not gRPC: answered in plain text with HTTP 415 once it has ended. */
+export interface ForeignRequest {
+  readonly kind: 'foreign';
+  readonly grpcStatus: Status;
+  readonly text: string;
+  /** Bytes of body it announced; -1 for none announced. */
+  readonly contentLength: number;
+  /** HEAD: the answer has no body. */
+  readonly bodyless: boolean;
+}
+
 /** How to refuse a request. Immutable and shared like a head. */
-export type HeadFault = HeadReset | HeadHttpFault | HeadStatusFault;
+export type HeadFault = HeadReset | HeadHttpFault | HeadStatusFault | ForeignRequest;
 
 const NO_METADATA: readonly string[] = Object.freeze([]);
 
@@ -136,9 +147,15 @@ export function parseRequestHead(fields: readonly string[]): RequestHead | HeadF
     });
   }
   if (!isGrpcContentType(contentType)) {
-    const text =
-      contentType === '' ? 'no content-type' : `content-type ${quoted(contentType)} is not gRPC`;
-    return http(415, Status.INVALID_ARGUMENT, text);
+    // RFC 9113 §8.3.1. A gRPC request without a path is told UNIMPLEMENTED below instead.
+    if (path === '') {
+      return Object.freeze({
+        kind: 'rst',
+        errorCode: ErrorCode.PROTOCOL_ERROR,
+        text: 'malformed request: :path is empty',
+      });
+    }
+    return foreign(fields, method, contentType);
   }
   if (badTimeout !== undefined) {
     return http(400, Status.INTERNAL, `malformed grpc-timeout ${quoted(badTimeout)}`);
@@ -171,7 +188,20 @@ export function parseRequestHead(fields: readonly string[]): RequestHead | HeadF
   });
 }
 
-function http(httpStatus: 400 | 405 | 415, grpcStatus: Status, text: string): HeadHttpFault {
+function foreign(fields: readonly string[], method: string, contentType: string): ForeignRequest {
+  const said = contentType === '' ? 'no content-type' : `content-type ${quoted(contentType)}`;
+  const at = fields.indexOf('content-length');
+  const length = at < 0 ? '' : (fields[at + 1] ?? '');
+  return Object.freeze({
+    kind: 'foreign',
+    grpcStatus: Status.INVALID_ARGUMENT,
+    text: `this server speaks gRPC (application/grpc); the request has ${said}`,
+    contentLength: /^\d{1,15}$/.test(length) ? Number(length) : -1,
+    bodyless: method === 'HEAD',
+  });
+}
+
+function http(httpStatus: 400 | 405, grpcStatus: Status, text: string): HeadHttpFault {
   return Object.freeze({ kind: 'http', httpStatus, grpcStatus, text });
 }
 

@@ -3,7 +3,7 @@
 // Invariant: segments belong to the connection's encoder, and their number is bounded.
 // gRPC PROTOCOL-HTTP2.md "Requests"; RFC 7541.
 
-import { HpackEncoder, type HeaderSegment } from '../hpack/encoder.ts';
+import { type HeaderSegment, HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import { MAX_HEADER_SEGMENTS } from './limits.ts';
 
@@ -25,7 +25,14 @@ export class RequestHeaders {
     this.encoder = encoder;
     this.scheme = scheme;
     this.authority = authority;
-    const constant = ['te', 'trailers', 'content-type', 'application/grpc', 'user-agent', userAgent];
+    const constant = [
+      'te',
+      'trailers',
+      'content-type',
+      'application/grpc',
+      'user-agent',
+      userAgent,
+    ];
     this.constant = encoder.createSegment(constant);
     this.constantBound = HpackEncoder.bound(constant) + TIMEOUT_BOUND;
     this.segments = new Map();

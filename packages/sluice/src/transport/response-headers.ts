@@ -1,7 +1,7 @@
 // Ready-encoded response headers and the trailers of success, of one server connection.
 // Invariant: segments belong to the connection's encoder. gRPC PROTOCOL-HTTP2.md "Responses".
 
-import { HpackEncoder, type HeaderSegment } from '../hpack/encoder.ts';
+import { type HeaderSegment, HpackEncoder } from '../hpack/encoder.ts';
 
 const HEAD: readonly string[] = [':status', '200', 'content-type', 'application/grpc'];
 const OK: readonly string[] = ['grpc-status', '0'];

@@ -3,16 +3,18 @@
 // and the handler's slot is its own to give back. gRPC PROTOCOL-HTTP2.md "Responses".
 // Not here: routing and handlers (server/).
 
-import { ErrorCode } from '../frames/error-code.ts';
+import type { ErrorCode } from '../frames/error-code.ts';
+import { checkMessage } from '../grpc/message-bytes.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import { DataItem } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
-import { DataItem, OutStream } from './out-stream.ts';
+import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { resetText } from './status-mapping.ts';
@@ -99,7 +101,16 @@ export class ServerStream implements TransportStream {
    * @returns false when the writer should wait for onWritable
    */
   send(message: Uint8Array): boolean {
+    checkMessage(message, 'response');
     if (this.ended) return true;
+    const { out, transport } = this;
+    const limit = transport.limits.queuedBytes;
+    if (out.paused && out.queuedBytes + message.length > limit) {
+      // Told to pause and did not: what is queued is still sent, the call ends behind it.
+      const text = `refused by the queued-bytes limit: this call alone has ${out.queuedBytes} of ${limit} bytes waiting; wait for onWritable after send() returns false`;
+      this.refuse(Status.RESOURCE_EXHAUSTED, text);
+      return true;
+    }
     if (!this.headSent) this.sendHead(NO_FIELDS);
     return this.transport.appendData(this.out, new DataItem(message, 0, false));
   }
@@ -229,11 +240,12 @@ export class ServerStream implements TransportStream {
       return;
     }
     const encoding = this.head.encoding;
-    const text =
-      encoding === '' || encoding === 'identity'
-        ? 'a compressed message without grpc-encoding'
-        : `grpc-encoding ${encoding} is not supported; send identity`;
-    this.refuse(encoding === '' ? Status.INTERNAL : Status.UNIMPLEMENTED, text);
+    if (encoding === '' || encoding === 'identity') {
+      this.refuse(Status.INTERNAL, 'a compressed message without grpc-encoding');
+    } else {
+      const text = `grpc-encoding ${encoding} is not supported; send identity`;
+      this.refuse(Status.UNIMPLEMENTED, text);
+    }
   }
 
   onFault(fault: FramingFault): void {
@@ -251,4 +263,3 @@ export class ServerStream implements TransportStream {
     this.listener?.onHalfClose();
   }
 }
-

@@ -11,18 +11,19 @@ import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
-import { earlyAbortItem, goAwayItem, pingItem } from './control-buffer.ts';
+import { type ControlItem, earlyAbortItem, pingItem } from './control-buffer.ts';
+import type { DataItem } from './data-item.ts';
 import { DrainSequence } from './drain-sequence.ts';
 import { type ClosingError, connectionError } from './errors.ts';
+import { ForeignStream } from './foreign-stream.ts';
 import {
   DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
   PREMATURE_RESET_AGE_MS,
-
   type ServerLimits,
 } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
-import type { DataItem, OutStream } from './out-stream.ts';
+import type { OutStream } from './out-stream.ts';
 import { PingPolicy } from './ping-policy.ts';
 import { type HeadFault, parseRequestHead, type RequestHead } from './request-head.ts';
 import { ResetBudget } from './reset-budget.ts';
@@ -119,9 +120,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.pings = new PingPolicy(options.minPingIntervalMs, options.permitPingsWithoutStream);
     this.resets = new ResetBudget();
     this.drainSequence = new DrainSequence(options.wheel, {
-      sendGoAway: (lastStreamId, reason) => {
-        this.put(goAwayItem(lastStreamId, ErrorCode.NO_ERROR, reason));
-      },
+      sendGoAway: (lastStreamId, reason) => this.connection.announceEnd(lastStreamId, reason),
       sendPing: (high, low) => {
         this.put(pingItem(high, low));
       },
@@ -145,7 +144,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     options.wheel.add(this, options.wheel.now() + HANDSHAKE_TIMEOUT_MS);
   }
 
-  private put(item: ReturnType<typeof goAwayItem>): void {
+  private put(item: ControlItem): void {
     this.connection.loopy.buffer.put(item);
   }
 
@@ -158,15 +157,15 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   // What streams do.
 
   putHead(out: OutStream): void {
-    this.connection.loopy.putResponseHead(out, this.connection.nowMs);
+    this.connection.loopy.putResponseHead(out, this.connection.queueTime());
   }
 
   appendData(out: OutStream, item: DataItem): boolean {
-    return this.connection.loopy.appendData(out, item, this.connection.nowMs);
+    return this.connection.loopy.appendData(out, item, this.connection.queueTime());
   }
 
   appendTrailers(out: OutStream, resetAfter: boolean): void {
-    this.connection.loopy.appendTrailers(out, resetAfter, this.connection.nowMs);
+    this.connection.loopy.appendTrailers(out, resetAfter, this.connection.queueTime());
   }
 
   credit(stream: ServerStream): void {
@@ -260,7 +259,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       return;
     }
     const head = headOf(block);
-    if (head.kind !== 'head') {
+    if (head.kind !== 'head' && precedesLimits(head)) {
       this.refuseHead(streamId, head, endStream);
     } else if (connection.streams.size >= limits.streams) {
       this.acted.streams += 1;
@@ -268,6 +267,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     } else if (!connection.inbound.admits) {
       this.acted['exposure-bytes'] += 1;
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
+    } else if (head.kind !== 'head') {
+      this.refuseHead(streamId, head, endStream);
     } else if (head.timeoutMs === 0) {
       this.abort(streamId, 200, Status.DEADLINE_EXCEEDED, 'expired on arrival', endStream);
     } else if (this.handlers >= limits.handlers) {
@@ -315,6 +316,10 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   private refuseHead(streamId: number, fault: HeadFault, endStream: boolean): void {
     if (fault.kind === 'rst') {
       this.connection.faultStream(streamId, fault.errorCode, fault.text);
+    } else if (fault.kind === 'foreign') {
+      const stream = new ForeignStream(this, streamId, fault, this.connection.inbound.enforced);
+      this.connection.addStream(stream, streamId);
+      if (endStream) stream.onRemoteEnd();
     } else {
       const httpStatus = fault.kind === 'http' ? fault.httpStatus : 200;
       this.abort(streamId, httpStatus, fault.grpcStatus, fault.text, endStream);
@@ -332,7 +337,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       'grpc-message',
       encodeStatusMessage(text),
     ];
-    if (!endStream) this.connection.noteReset(id);
+    if (endStream) this.connection.noteEnd(id);
+    else this.connection.noteReset(id);
     this.put(earlyAbortItem(id, fields, !endStream));
     this.connection.replyQueued();
   }
@@ -420,3 +426,7 @@ function headOf(block: HeaderBlock): RequestHead | HeadFault {
   return made.head;
 }
 
+/** Faults that are told even to a peer past its stream limit; a wrong method or path is not. */
+function precedesLimits(fault: HeadFault): boolean {
+  return fault.kind === 'rst' || (fault.kind === 'http' && fault.httpStatus !== 405);
+}

@@ -16,7 +16,8 @@ function takeBuffer(): Buffer {
 }
 
 function giveBuffer(buffer: Buffer): void {
-  if (buffer.length === MAX_WRITE && idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffer);
+  if (buffer.length === MAX_WRITE && idleBuffers.length < MAX_IDLE_BUFFERS)
+    idleBuffers.push(buffer);
 }
 
 const NONE: Buffer = Buffer.alloc(0);

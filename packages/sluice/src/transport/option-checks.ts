@@ -1,0 +1,27 @@
+// Checks of the numbers that users set, made once when a channel or server is made.
+// Invariant: a refusal is a RangeError that names the option, its value and what it may be.
+// Not here: limits, which are merged over their defaults (limits.ts).
+
+import { DEFAULT_WINDOW, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
+
+/** A first window in bytes, or the default. */
+export function windowOption(name: string, value: number | undefined): number {
+  if (value === undefined) return DEFAULT_WINDOW;
+  if (Number.isInteger(value) && value >= WINDOW_FLOOR && value <= MAX_WINDOW) return value;
+  throw new RangeError(
+    `${name} is ${value}; it must be an integer from ${WINDOW_FLOOR} to ${MAX_WINDOW} bytes`,
+  );
+}
+
+/** A time or a length; `Infinity` is one. */
+export function checkPositive(name: string, value: number | undefined, unit: string): void {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return;
+  throw new RangeError(`${name} is ${String(value)}; it must be more than 0 ${unit}`);
+}
+
+/** Every time in a group of options. */
+export function checkTimes(group: string, options: object = {}): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (typeof value !== 'boolean') checkPositive(`${group}.${name}`, value, 'ms');
+  }
+}

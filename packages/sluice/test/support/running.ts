@@ -1,0 +1,86 @@
+// What tests over real sockets share: a channel and servers that are closed at the end, the error
+// of a call, and events as promises.
+
+import assert from 'node:assert/strict';
+import {
+  type Channel,
+  type ChannelOptions,
+  connect,
+  createServer,
+  type Server,
+  type ServerOptions,
+  StatusError,
+} from '#sluice/index.js';
+import { processWheel } from '#sluice/transport/timer-wheel.js';
+
+/** The StatusError that a call ends with; fails when it ends otherwise. */
+export async function failureOf(call: Promise<unknown>): Promise<StatusError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof StatusError) return error;
+    throw error;
+  }
+  assert.fail('the call ended with OK');
+}
+
+/** All messages of a stream, as text. */
+export async function textsOf(stream: AsyncIterable<Buffer>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const message of stream) texts.push(String(message));
+  return texts;
+}
+
+/** A promise and its resolve. */
+export interface Signal<T = void> {
+  readonly happened: Promise<T>;
+  readonly raise: (value: T) => void;
+}
+
+/** Something that happens once. */
+export function signal<T = void>(): Signal<T> {
+  let raise: (value: T) => void = () => {};
+  const happened = new Promise<T>((resolve) => {
+    raise = resolve;
+  });
+  return { happened, raise };
+}
+
+/** Servers and channels of one test. */
+export class Running {
+  private readonly channels: Channel[] = [];
+  private readonly servers: Server[] = [];
+
+  server(options?: ServerOptions): Server {
+    const server = createServer(options);
+    this.servers.push(server);
+    return server;
+  }
+
+  channel(target: string, options?: ChannelOptions): Channel {
+    const channel = connect(target, options);
+    this.channels.push(channel);
+    return channel;
+  }
+
+  /** A listening server's channel. */
+  async channelTo(server: Server, options?: ChannelOptions): Promise<Channel> {
+    const { port } = await server.listen({ host: '127.0.0.1' });
+    return this.channel(`127.0.0.1:${port}`, options);
+  }
+
+  /** Closes all, channels first; nothing may be left: no stream, handler, call, socket or timer. */
+  async end(): Promise<void> {
+    for (const channel of this.channels) {
+      const { waitingCalls, limits } = channel.stats();
+      assert.equal(waitingCalls, 0, 'calls left waiting');
+      assert.equal(limits['open-calls']?.depth ?? 0, 0, 'calls left open');
+    }
+    await Promise.all(this.channels.splice(0).map((channel) => channel.close()));
+    for (const server of this.servers.splice(0)) {
+      await server.close();
+      assert.deepEqual(server.stats().connections, []);
+    }
+    assert.equal(processWheel.size, 0, 'timers left behind');
+  }
+}
