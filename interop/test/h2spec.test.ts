@@ -43,7 +43,7 @@ test('a text that is no report has no cases', () => {
 /** A whole run that passed, but for the cases given. */
 function wholeRun(...changed: H2specCase[]): H2specCase[] {
   const cases: H2specCase[] = [];
-  for (let n = 1; n <= 147; n += 1) {
+  for (let n = 1; n <= 146; n += 1) {
     cases.push({ id: `http2/1/${n}`, description: '', outcome: 'pass', details: '' });
   }
   cases.splice(0, changed.length, ...changed);
@@ -89,5 +89,5 @@ test('a case that h2spec skips is skipped', () => {
 });
 
 test('a run that ended early fails', () => {
-  assert.deepEqual(outcomes(wholeRun().slice(1), []), ['h2spec fail h2spec ran 146 cases of 147']);
+  assert.deepEqual(outcomes(wholeRun().slice(1), []), ['h2spec fail h2spec ran 146 cases of 146']);
 });

@@ -379,9 +379,7 @@ export class Channel implements CallPlacer {
     const holds = waited && this.subchannel.state === 'TRANSIENT_FAILURE';
     if (holds === (this.hold !== undefined)) return;
     if (this.hold !== undefined) systemClock.clearTimer(this.hold);
-    this.hold = holds
-      ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true)
-      : undefined;
+    this.hold = holds ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true) : undefined;
   }
 
   private failLine(reason: string, all: boolean): void {

@@ -5,7 +5,11 @@
 
 import type { Duplex } from 'node:stream';
 import { Status } from '../grpc/status.ts';
-import { type ConnectionStats, connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
+import {
+  type ConnectionStats,
+  connectionStats,
+  type RuntimeStats,
+} from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
 import {
   defaultServerLimits,
@@ -183,9 +187,7 @@ export class Server {
    */
   async listen(target: ListenTarget = {}): Promise<ListenAddress> {
     this.checkServing();
-    const listener = new Listener(this.options.tls, (socket, names) =>
-      this.serve(socket, names),
-    );
+    const listener = new Listener(this.options.tls, (socket, names) => this.serve(socket, names));
     const address = await listener.listen(target);
     try {
       this.checkServing();

@@ -129,5 +129,6 @@ export class SingleRequestListener implements ServerStreamListener {
 
 // A handler without types may answer with anything; what is no promise is for `send` to judge.
 function isThenable(answer: Uint8Array | Promise<Uint8Array>): answer is Promise<Uint8Array> {
+  if (answer instanceof Uint8Array) return false;
   return typeof answer === 'object' && answer !== null && 'then' in answer;
 }

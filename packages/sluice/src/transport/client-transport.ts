@@ -300,10 +300,9 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     const said = debugData === '' ? '' : ` ${quoted(debugData)}`;
     const text = `GOAWAY(${errorCodeName(errorCode)})${said}`;
     const reason = `the server sent ${text}`;
-    // Some peers send a second, empty one as they close; the fault is what users want to read.
-    if (errorCode !== ErrorCode.NO_ERROR || this.connection.goAwayText === '') {
-      this.connection.goAwayText = text;
-    }
+    // Some peers send a second one as they close, which says nothing; the first said why.
+    const says = debugData !== '' || errorCode !== ErrorCode.NO_ERROR;
+    if (says || this.connection.goAwayText === '') this.connection.goAwayText = text;
     if (errorCode === ErrorCode.ENHANCE_YOUR_CALM && debugData === 'too_many_pings') {
       this.listener.onKeepaliveTime(this.keepalive.doubleTime());
     }

@@ -101,9 +101,7 @@ describe('a backend that cannot be reached', () => {
   it('waitForReady with a deadline: the error names what it waited for', async () => {
     const port = await freePort();
     const channel = running.channel(`127.0.0.1:${port}`);
-    const error = await failureOf(
-      channel.unary(ECHO, X, { waitForReady: true, timeoutMs: 50 }),
-    );
+    const error = await failureOf(channel.unary(ECHO, X, { waitForReady: true, timeoutMs: 50 }));
     assert.equal(error.code, Status.DEADLINE_EXCEEDED);
     assert.match(
       error.details,

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Traffic } from './traffic.js';
 
-const RUNS = Number(process.env['SLUICE_MODEL_RUNS'] ?? 300);
-const FIRST_SEED = Number(process.env['SLUICE_MODEL_SEED'] ?? 1);
+const RUNS = Number(process.env.SLUICE_MODEL_RUNS ?? 300);
+const FIRST_SEED = Number(process.env.SLUICE_MODEL_SEED ?? 1);
 const STEPS = 400;
 
 const STATES = [

@@ -62,7 +62,8 @@ export class Traffic {
     const random = mulberry32(seed);
     this.seen = seen;
     this.random = random;
-    const pick = <T>(...of: readonly [T, ...T[]]): T => of[Math.floor(random() * of.length)] ?? of[0];
+    const pick = <T>(...of: readonly [T, ...T[]]): T =>
+      of[Math.floor(random() * of.length)] ?? of[0];
     this.mostMessage = pick(10, 1_000, 40_000, 300_000);
     this.mostCalls = pick(3, 10, 40);
     const mostChunk = pick(64, 4_096, 65_536, 65_536);
@@ -313,5 +314,8 @@ export class Traffic {
 /** The bytes are those of `Traffic.message`, whole and in order. */
 function assertFilled(message: Buffer): void {
   const fill = message.length & 0xff;
-  assert.ok(message.every((byte) => byte === fill), 'bytes of one message');
+  assert.ok(
+    message.every((byte) => byte === fill),
+    'bytes of one message',
+  );
 }

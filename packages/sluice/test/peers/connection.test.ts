@@ -132,7 +132,10 @@ describe('TCP', () => {
     const error = await failureOf(dial(`127.0.0.1:${port}`));
     listener.close();
     assert.equal(error.code, Status.UNAVAILABLE);
-    assert.match(error.details, new RegExp(`^127\\.0\\.0\\.1:${port} closed the connection during the handshake: `));
+    assert.match(
+      error.details,
+      new RegExp(`^127\\.0\\.0\\.1:${port} closed the connection during the handshake: `),
+    );
   });
 
   it('a client without TLS and a server with it', async () => {
@@ -219,7 +222,12 @@ describe('TLS', () => {
 
   it('a client that does not offer h2 is turned away by the server', async () => {
     const port = await serve(SERVER_TLS);
-    const socket = tls.connect({ port, host: '127.0.0.1', ca: CA_CERTIFICATE, servername: 'localhost' });
+    const socket = tls.connect({
+      port,
+      host: '127.0.0.1',
+      ca: CA_CERTIFICATE,
+      servername: 'localhost',
+    });
     socket.on('error', () => {});
     await once(socket, 'close');
   });

@@ -117,9 +117,7 @@ async function serve(security: Security): Promise<PeerServer> {
       call.sendMetadata(new grpc.Metadata());
       hanging.add();
       call.on('cancelled', () => cancelled.add());
-      givingUp.push(() =>
-        answer({ code: grpc.status.CANCELLED, details: 'the server gave up' }),
-      );
+      givingUp.push(() => answer({ code: grpc.status.CANCELLED, details: 'the server gave up' }));
     },
   });
   const credentials =
@@ -224,7 +222,9 @@ class Observer {
     if (message !== undefined) this.messages.push(message);
   };
 
-  read(call: grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>): OpenCall {
+  read(
+    call: grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>,
+  ): OpenCall {
     call.on('data', (message: Buffer) => this.messages.push(message));
     // The status says it as well.
     call.on('error', () => {});

@@ -147,7 +147,10 @@ describe('a Sluice client and a bare HTTP/2 server', () => {
       };
       const error = await failure(call());
       assert.equal(error.code, code);
-      assert.match(error.details, new RegExp(`HTTP status ${httpStatus}, content-type "text/html"`));
+      assert.match(
+        error.details,
+        new RegExp(`HTTP status ${httpStatus}, content-type "text/html"`),
+      );
       assert.match(error.details, /the proxy says no/);
     });
   }

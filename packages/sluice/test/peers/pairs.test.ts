@@ -152,10 +152,7 @@ function pair(clientPeer: Peer, serverPeer: Peer, security: Security): void {
     ).outcome;
     assert.equal(code, Status.OK, details);
     const values = trailer.filter(([key]) => key === 't-x-text').map(([, text]) => text);
-    assert.deepEqual(
-      values.join(', '),
-      metadata.map(([, text]) => text).join(', '),
-    );
+    assert.deepEqual(values.join(', '), metadata.map(([, text]) => text).join(', '));
   });
 
   it('an error status with unicode details and its trailers', async () => {

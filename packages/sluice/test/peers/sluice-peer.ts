@@ -1,7 +1,14 @@
 // Sluice as a peer.
 
-import { type CallOptions, connect, createServer, Metadata, Status, StatusError } from '#sluice/index.js';
 import type { RuntimeStats, ServerContext } from '#sluice/index.js';
+import {
+  type CallOptions,
+  connect,
+  createServer,
+  Metadata,
+  Status,
+  StatusError,
+} from '#sluice/index.js';
 import { CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY } from '../support/certificates.js';
 import {
   echoed,

@@ -1,7 +1,7 @@
 // A call on a client transport that keeps what it hears.
 
 import assert from 'node:assert/strict';
-import { Status } from '#sluice/grpc/status.js';
+import type { Status } from '#sluice/grpc/status.js';
 import type { ClientStream, ClientStreamListener } from '#sluice/transport/client-stream.js';
 import type { ClientTransport } from '#sluice/transport/client-transport.js';
 

@@ -4,7 +4,10 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ClientTransport, type ClientTransportOptions } from '#sluice/transport/client-transport.js';
+import {
+  ClientTransport,
+  type ClientTransportOptions,
+} from '#sluice/transport/client-transport.js';
 import type { Connection } from '#sluice/transport/connection.js';
 import { feedFromData } from '#sluice/transport/connector.js';
 import type { ClosingError } from '#sluice/transport/errors.js';
@@ -18,7 +21,10 @@ import {
   type ServerLimits,
 } from '#sluice/transport/limits.js';
 import type { ServerStream } from '#sluice/transport/server-stream.js';
-import { ServerTransport, type ServerTransportOptions } from '#sluice/transport/server-transport.js';
+import {
+  ServerTransport,
+  type ServerTransportOptions,
+} from '#sluice/transport/server-transport.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { duplexPair, type PairOptions } from './duplex-pair.js';
 import { Turns } from './turns.js';
@@ -61,7 +67,8 @@ export class TransportPair {
   constructor(options: TransportPairOptions = {}) {
     this.clock = options.clock ?? new VirtualClock(1_000);
     this.wheel = new TimerWheel(this.clock);
-    const { a, b } = options.sockets ?? duplexPair({ aToB: options.toServer ?? {}, bToA: options.toClient ?? {} });
+    const { a, b } =
+      options.sockets ?? duplexPair({ aToB: options.toServer ?? {}, bToA: options.toClient ?? {} });
     this.clientSocket = a;
     this.serverSocket = b;
     const shared = {

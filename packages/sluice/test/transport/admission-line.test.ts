@@ -225,12 +225,16 @@ for (const connected of [false, true]) {
     const { channel } = await line(t, { limits: { queuedBytes: 1_000_000 } });
     if (connected) await channel.ready();
     const end = new Promise<[Status, string]>((resolve) => {
-      const call = channel.call('/test.Line/Nowhere', {}, {
-        onHeader() {},
-        onMessage() {},
-        onWritable() {},
-        onEnd: (code, details) => resolve([code, details]),
-      });
+      const call = channel.call(
+        '/test.Line/Nowhere',
+        {},
+        {
+          onHeader() {},
+          onMessage() {},
+          onWritable() {},
+          onEnd: (code, details) => resolve([code, details]),
+        },
+      );
       let sent = 0;
       while (!call.isEnded && sent < 100) {
         sent += 1;
@@ -240,6 +244,9 @@ for (const connected of [false, true]) {
     });
     const [code, details] = await end;
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
-    assert.match(details, /^refused by the queued-bytes limit: this call alone has 1\d{6} of 1000000/);
+    assert.match(
+      details,
+      /^refused by the queued-bytes limit: this call alone has 1\d{6} of 1000000/,
+    );
   });
 }

@@ -110,7 +110,11 @@ test('queued-bytes: an empty account admits one message of any size, and no more
   assert.equal(admission.refuses(3_000_000), undefined);
   const call = openCall(pair.client);
   assert.equal(call.stream.send(Buffer.alloc(3_000_000), true), false);
-  assertRefused(pair, 'queued-bytes', /^refused by the queued-bytes limit: 300\d{4} of 10000 bytes/);
+  assertRefused(
+    pair,
+    'queued-bytes',
+    /^refused by the queued-bytes limit: 300\d{4} of 10000 bytes/,
+  );
   await pair.settle();
   assert.equal(pair.client.connection.loopy.buffer.bytes, 0);
   openCall(pair.client);

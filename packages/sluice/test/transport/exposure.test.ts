@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Status } from '#sluice/grpc/status.js';
 import type { ServerStream } from '#sluice/transport/server-stream.js';
-import { openCall, type RecordedCall } from '../support/client-call.js';
+import { openCall, RecordedCall } from '../support/client-call.js';
 import { TransportPair, type TransportPairOptions } from '../support/transport-pair.js';
 
 const FLOOR = 16_384;
@@ -95,7 +95,10 @@ test('a smaller initial window is enforced only after the peer acknowledged it',
   assert.equal(pair.client.connection.loopy.buffer.bytes, 0);
   await pair.settle();
   assert.equal(inbound.enforced, 32_767);
-  assert.ok(calls.every((call) => call.ends.length === 0), 'nobody was reset for it');
+  assert.ok(
+    calls.every((call) => call.ends.length === 0),
+    'nobody was reset for it',
+  );
   assert.equal(pair.serverClosed, undefined);
   pair.assertAccounts();
   await pair.close();
@@ -160,13 +163,15 @@ test('an initial window above the estimate is not lowered to it', async () => {
 });
 
 test('static windows neither grow nor ping', async () => {
-  const { pair, served } = await openPair({ client: { staticWindows: true } });
+  const { pair, served } = await openPair({
+    client: { staticWindows: true, initialStreamWindow: 20_000 },
+  });
   const [call] = openCalls(pair, 1);
   await pair.settle();
   const [stream] = served;
   assert.ok(call !== undefined && stream !== undefined);
   await download(pair, stream, call, 50_000, 20);
-  assert.equal(call.stream.inFlow.limit, 65_535);
+  assert.equal(call.stream.inFlow.limit, 20_000);
   assert.equal(pair.client.connection.flow.limit, 65_535);
   assert.equal(pair.client.connection.bdp.rttMs, 0, 'no round trip was measured');
   pair.assertAccounts();
@@ -197,6 +202,27 @@ test('a message larger than the whole limit still passes, a window at a time', a
   assert.ok(call !== undefined && stream !== undefined);
   await download(pair, stream, call, 2_000_000, 1);
   assert.ok(pair.client.connection.inbound.exposure <= 200_000);
+  pair.assertAccounts();
+  await pair.close();
+});
+
+test('a call cancelled from inside its own message gives no credit after its reset', async () => {
+  const { pair, served } = await openPair({});
+  const call = new (class extends RecordedCall {
+    override onMessage(message: Buffer): void {
+      super.onMessage(message);
+      this.stream.cancel();
+    }
+  })();
+  assert.equal(call.open(pair.client), true);
+  await pair.settle();
+  served[0]?.send(Buffer.alloc(40_000));
+  await pair.settle();
+  call.stream.request(1);
+  assert.equal(call.messages.length, 1);
+  // A frame on a stream that we closed would break RFC 9113 §5.1.
+  assert.equal(call.stream.out.windowUpdate, 0);
+  await pair.settle();
   pair.assertAccounts();
   await pair.close();
 });

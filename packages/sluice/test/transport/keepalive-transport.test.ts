@@ -136,7 +136,7 @@ test('server: a silent client is pinged after two hours and given up 20 s later'
   await pair.pass(MINUTE + 15 * SECOND, SECOND);
   assert.equal(pair.server.state, 'ready');
   // A read is known to within a sixteenth of the time.
-  await pair.pass(2 * HOUR / 16 + 10 * SECOND, SECOND);
+  await pair.pass((2 * HOUR) / 16 + 10 * SECOND, SECOND);
   assert.equal(pair.server.state, 'closed');
   assert.match(pair.serverClosed?.reason ?? '', /^keepalive: the peer sent nothing for 20000 ms/);
   pair.clientSocket.resume();
@@ -144,9 +144,9 @@ test('server: a silent client is pinged after two hours and given up 20 s later'
   pair.assertNothingLeft();
 });
 
-test('server: a client that answers is kept for a day', async () => {
+test('server: a client that answers is kept for hours', async () => {
   const { pair } = await openPair();
-  await pair.pass(24 * HOUR, 5 * MINUTE);
+  await pair.pass(5 * HOUR, 10 * SECOND);
   assert.equal(pair.server.state, 'ready');
   await pair.close();
 });

@@ -37,6 +37,8 @@ async function standstill(options: TransportPairOptions): Promise<void> {
       stream.listen({
         onMessage: () => {
           requests += 1;
+          stream.end(Status.OK, '', []);
+          pair.server.handlerDone();
         },
         onHalfClose() {},
         onWritable() {},
@@ -60,10 +62,7 @@ async function standstill(options: TransportPairOptions): Promise<void> {
     call.stream.request(1);
     call.stream.send(Buffer.alloc(MESSAGE, 1), true);
   }
-  for (const stream of served) {
-    stream.send(Buffer.alloc(MESSAGE, 2));
-    stream.end(Status.OK, '', []);
-  }
+  for (const stream of served) stream.send(Buffer.alloc(MESSAGE, 2));
   const blocked = ({ loopy }: Connection): boolean => loopy.state === 'blocked-on-socket';
   await pair.until(() => ends.every(blocked), 'both sockets are full');
 
@@ -73,7 +72,10 @@ async function standstill(options: TransportPairOptions): Promise<void> {
     reader.gate === 'closed' && loopy.buffer.responseFrames === 50;
   await pair.until(() => ends.every(closed), 'both gates are closed');
   await pair.settle();
-  assert.ok(ends.every((end) => closed(end) && blocked(end)), 'it stands still');
+  assert.ok(
+    ends.every((end) => closed(end) && blocked(end)),
+    'it stands still',
+  );
 
   pair.clock.advance(1_100);
   await pair.until(() => calls.every((call) => call.ends.length === 1), 'all calls end');
@@ -81,11 +83,14 @@ async function standstill(options: TransportPairOptions): Promise<void> {
     assert.deepEqual(call.ends, [Status.OK]);
     assert.equal(call.messages[0]?.length, MESSAGE);
   }
-  assert.ok(ends.every(({ closedBy }) => closedBy === undefined), 'no connection was closed');
+  assert.equal(requests, CALLS);
+  assert.ok(
+    ends.every(({ closedBy }) => closedBy === undefined),
+    'no connection was closed',
+  );
   await pair.until(() => ends.every(({ loopy }) => loopy.buffer.items === 0), 'all is written');
   assert.ok(ends.every(({ reader }) => reader.gate === 'open'));
   pair.assertAccounts();
-  for (const _ of served) pair.server.handlerDone();
   pair.client.close('the test is over');
   await pair.until(() => pair.clientSocket.destroyed && pair.serverSocket.destroyed, 'closed');
   pair.assertNothingLeft();

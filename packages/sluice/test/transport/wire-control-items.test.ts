@@ -118,7 +118,7 @@ test('RST_STREAM for a local cancel counts for no gate, one that a frame of the 
 
 test('an early abort counts for the gate', async () => {
   const end = await ServerEnd.ready();
-  end.peer.headers(1, request('/s/m', { 'content-type': 'x' }), { endStream: true });
+  end.peer.headers(1, request('/s/m', { 'grpc-timeout': 'soon' }), { endStream: true });
   end.peer.flush();
   await end.turns.deliver();
   assert.deepEqual(queued(end.transport.connection), [1, 0, 1]);
