@@ -1,4 +1,5 @@
 // The version of an installed package, from its package.json: the report names every side's.
+// Not here: versions of toolchains, which the peers say themselves.
 
 import { createRequire } from 'node:module';
 

@@ -38,15 +38,19 @@ async function timed(transfer: Promise<number>, expected: number): Promise<Trans
   return { bytes, ms: performance.now() - started };
 }
 
-const channel: Channel = connect(`127.0.0.1:${process.argv[2] ?? ''}`, {
-  maxReceiveMessageLength: MAX_MESSAGE,
-});
-await channel.ready();
-const watch: WindowWatch = new WindowWatch(() => channel.stats());
-say({});
-await serveLines<TransferCommand>(async (command) => {
-  if (command.do === 'samples') return { samples: watch.take() };
-  const { messageLength, count } = command;
-  const run = command.do === 'download' ? download : upload;
-  return { transfer: await timed(run(channel, messageLength, count), messageLength * count) };
-});
+async function main(): Promise<void> {
+  const channel = connect(`127.0.0.1:${process.argv[2] ?? ''}`, {
+    maxReceiveMessageLength: MAX_MESSAGE,
+  });
+  await channel.ready();
+  const watch = new WindowWatch(() => channel.stats());
+  say({});
+  await serveLines<TransferCommand>(async (command) => {
+    if (command.do === 'samples') return { samples: watch.take() };
+    const { messageLength, count } = command;
+    const run = command.do === 'download' ? download : upload;
+    return { transfer: await timed(run(channel, messageLength, count), messageLength * count) };
+  });
+}
+
+void main();

@@ -6,10 +6,14 @@ import { say, serveLines } from './line-process.ts';
 
 type Command = { readonly do: 'delivered'; readonly direction: 'toServer' | 'toClient' };
 
-const [port = '', oneWayMs = '', bitsPerSecond = ''] = process.argv.slice(2);
-const proxy: DelayProxy = new DelayProxy(Number(port), {
-  oneWayMs: Number(oneWayMs),
-  bitsPerSecond: Number(bitsPerSecond),
-});
-say({ port: await proxy.listen() });
-await serveLines<Command>(async (command) => ({ delivered: proxy.latest[command.direction] }));
+async function main(): Promise<void> {
+  const [port = '', oneWayMs = '', bitsPerSecond = ''] = process.argv.slice(2);
+  const proxy = new DelayProxy(Number(port), {
+    oneWayMs: Number(oneWayMs),
+    bitsPerSecond: Number(bitsPerSecond),
+  });
+  say({ port: await proxy.listen() });
+  await serveLines<Command>(async (command) => ({ delivered: proxy.latest[command.direction] }));
+}
+
+void main();

@@ -32,11 +32,15 @@ const server: Server = createServer({
     return answer;
   });
 
-const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-const watch: WindowWatch = new WindowWatch(() => server.stats());
-say({ port });
-await serveLines<TransferCommand>(async (command) =>
-  command.do === 'samples'
-    ? { samples: watch.take() }
-    : { error: `a server has no command ${command.do}` },
-);
+async function main(): Promise<void> {
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const watch = new WindowWatch(() => server.stats());
+  say({ port });
+  await serveLines<TransferCommand>(async (command) =>
+    command.do === 'samples'
+      ? { samples: watch.take() }
+      : { error: `a server has no command ${command.do}` },
+  );
+}
+
+void main();

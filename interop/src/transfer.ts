@@ -1,4 +1,5 @@
-// What the two ends of a bulk transfer agree on, and how either watches its windows while it runs.
+// What the two ends of a transfer over the delaying link agree on: paths, sizes, commands.
+// Invariant: both processes import it, so neither can drift.
 
 import type { RuntimeStats } from 'sluice';
 import type { WindowSample } from './line-process.ts';

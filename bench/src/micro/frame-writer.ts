@@ -1,4 +1,5 @@
 // The frame writers: bytes of one frame into a buffer that has room.
+// Not here: the batching around them (loopy.ts).
 
 import { writeFrameHeader } from '../../../packages/sluice/dist/frames/frame-header.js';
 import { FrameType } from '../../../packages/sluice/dist/frames/frame-type.js';

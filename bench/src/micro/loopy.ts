@@ -1,9 +1,9 @@
-import { DataItem, endOfStream } from '../../../packages/sluice/dist/transport/data-item.js';
 // The loopy writer from a put to the socket's write, on a socket that takes everything at once:
 // what a call pays between admission and the wire, with the batching of one turn.
 
 import { Duplex } from 'node:stream';
 import type { HpackEncoder } from '../../../packages/sluice/dist/hpack/encoder.js';
+import { DataItem, endOfStream } from '../../../packages/sluice/dist/transport/data-item.js';
 import {
   type LoopyListener,
   LoopyWriter,

@@ -1,4 +1,5 @@
 // Runs the micro benchmarks in a process of their own and makes rows of what it says.
+// A case that fails takes its row with it, not the run.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

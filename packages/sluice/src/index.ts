@@ -1,9 +1,10 @@
 // The public face of Sluice: explicit names, nothing else.
 // What is not exported here may change without notice.
 
-export { type BackoffOptions } from './channel/backoff.ts';
+export type { BackoffOptions } from './channel/backoff.ts';
 export type { CallListener, CallOptions } from './channel/call.ts';
-export { type Call, Channel, type ChannelOptions, connect } from './channel/channel.ts';
+export { type Call, Channel, connect } from './channel/channel.ts';
+export type { ChannelOptions } from './channel/channel-options.ts';
 export type { Requests } from './channel/request-pump.ts';
 export type { ConnectivityState } from './channel/subchannel.ts';
 export { Metadata, type MetadataInit } from './grpc/metadata.ts';
@@ -15,8 +16,8 @@ export {
   createServer,
   Server,
   type ServerCall,
-  type ServerOptions,
 } from './server/server.ts';
+export type { ServerOptions } from './server/server-options.ts';
 export type { BidiStreamingHandler, ClientStreamingHandler } from './server/streaming-handler.ts';
 export type { ServerStreamingHandler, UnaryHandler } from './server/unary-handler.ts';
 export type { LimitReading } from './transport/admission.ts';

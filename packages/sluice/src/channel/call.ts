@@ -4,12 +4,12 @@
 // retry only until the server answered or they pass REPLAY_BYTES.
 // gRFC A6 "transparent retries". Not here: which connection is used (channel.ts).
 
-import { checkMessage } from '../grpc/message-bytes.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientStream, ClientStreamListener } from '../transport/client-stream.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
+import { checkMessage } from '../transport/message-check.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
 

@@ -6,10 +6,8 @@
 
 import { Status } from '../grpc/status.ts';
 import type { LimitName, LimitReading } from '../transport/admission.ts';
-import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
 import { systemClock, type TimerHandle } from '../transport/clock.ts';
 import { connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
-import type { ClientTlsOptions } from '../transport/connector.ts';
 import {
   type ClientLimits,
   defaultClientLimits,
@@ -17,46 +15,16 @@ import {
   MAX_MESSAGE_LENGTH_DEFAULT,
   resolveLimits,
 } from '../transport/limits.ts';
-import { checkPositive, checkTimes, windowOption } from '../transport/option-checks.ts';
+import { windowOption } from '../transport/option-checks.ts';
 import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
-import type { BackoffOptions } from './backoff.ts';
 import { type CallListener, type CallOptions, type CallPlacer, ClientCall } from './call.ts';
+import { type ChannelOptions, checkOptions } from './channel-options.ts';
 import { pumpRequests, type Requests } from './request-pump.ts';
 import { ResponseStream } from './response-stream.ts';
 import { type ConnectivityState, Subchannel } from './subchannel.ts';
 import { parseTarget } from './target.ts';
 import { UnaryCall } from './unary-call.ts';
 import { WaitingLine } from './waiting-line.ts';
-
-/** Settings of a channel. */
-export interface ChannelOptions {
-  /** `true` or TLS settings for a secure connection; plain text by default. */
-  readonly tls?: boolean | ClientTlsOptions;
-  /** `:authority` of requests; default the target's host and port. */
-  readonly authority?: string;
-  /** Put in front of Sluice's own user agent. */
-  readonly userAgent?: string;
-  /** Past a limit: `wait` in a bounded line (default), or `fail` at once. */
-  readonly admissionPolicy?: 'wait' | 'fail';
-  /** Limits to change; see `limits` for units, defaults and reasons. */
-  readonly limits?: Partial<ClientLimits>;
-  /** Bytes, the first window of each stream; default 65,535. BDP grows it from there. */
-  readonly initialStreamWindow?: number;
-  /** Bytes, the first window of the connection; default 65,535. BDP grows it from there. */
-  readonly initialConnectionWindow?: number;
-  /** Windows stay as they start: turns the BDP estimator off; default false. */
-  readonly staticWindows?: boolean;
-  /** Bytes of one received message; default 4 MiB. */
-  readonly maxReceiveMessageLength?: number;
-  /** Bytes of response headers; default 16 KiB. */
-  readonly maxHeaderListBytes?: number;
-  /** Milliseconds for a connection attempt, handshakes included; default 20,000. */
-  readonly connectTimeoutMs?: number;
-  /** Keepalive pings; off by default. */
-  readonly keepalive?: KeepaliveOptions;
-  /** Waits between connection attempts. */
-  readonly backoff?: BackoffOptions;
-}
 
 const USER_AGENT = 'grpc-node-sluice/0.1.0';
 
@@ -390,18 +358,6 @@ export class Channel implements CallPlacer {
       call = next;
     }
   }
-}
-
-function checkOptions(options: ChannelOptions): void {
-  const policy = options.admissionPolicy ?? 'wait';
-  if (policy !== 'wait' && policy !== 'fail') {
-    throw new RangeError(`admissionPolicy is ${String(policy)}; it must be wait or fail`);
-  }
-  checkPositive('connectTimeoutMs', options.connectTimeoutMs, 'ms');
-  checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
-  checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
-  checkTimes('keepalive', options.keepalive);
-  checkTimes('backoff', options.backoff);
 }
 
 const NO_OPTIONS: CallOptions = Object.freeze({});

@@ -23,7 +23,7 @@ export class ResponseStream implements CallListener, AsyncIterableIterator<Buffe
   private ended: boolean;
   private error: unknown;
   private wake: (() => void) | undefined;
-  /** An error of the caller's own request stream, to be thrown instead of the status. */
+  /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
   failure: { readonly error: unknown } | undefined;
 
   constructor(options: CallOptions) {
@@ -87,7 +87,12 @@ export class ResponseStream implements CallListener, AsyncIterableIterator<Buffe
   }
 
   onHeader(header: Metadata): void {
-    this.options.onHeader?.(header);
+    try {
+      this.options.onHeader?.(header);
+    } catch (error) {
+      this.failure = { error };
+      this.call?.cancel('onHeader threw');
+    }
   }
 
   onMessage(message: Buffer): void {
@@ -104,7 +109,11 @@ export class ResponseStream implements CallListener, AsyncIterableIterator<Buffe
   onEnd(code: Status, details: string, trailer: Metadata): void {
     this.ended = true;
     this.onWritable();
-    this.options.onTrailer?.(trailer);
+    try {
+      this.options.onTrailer?.(trailer);
+    } catch (error) {
+      this.failure ??= { error };
+    }
     if (this.failure !== undefined) this.error = this.failure.error;
     else if (code !== Status.OK) this.error = StatusError.ended(code, details, trailer);
     const first = this.waiters.shift();

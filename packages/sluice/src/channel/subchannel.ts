@@ -21,12 +21,7 @@ import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 
 /** gRPC's connectivity states. */
-export type ConnectivityState =
-  | 'IDLE'
-  | 'CONNECTING'
-  | 'READY'
-  | 'TRANSIENT_FAILURE'
-  | 'SHUTDOWN';
+export type ConnectivityState = 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
 
 /** What a subchannel needs to make its connections. */
 export interface SubchannelOptions {

@@ -17,7 +17,7 @@ export class UnaryCall implements CallListener {
   private call: ClientCall | undefined;
   private message: Buffer | undefined;
   private wake: (() => void) | undefined;
-  /** An error of the caller's own request stream, to be thrown instead of the status. */
+  /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
   failure: { readonly error: unknown } | undefined;
 
   constructor(options: CallOptions, resolve: Resolve, reject: Reject) {
@@ -45,7 +45,12 @@ export class UnaryCall implements CallListener {
   }
 
   onHeader(header: Metadata): void {
-    this.options.onHeader?.(header);
+    try {
+      this.options.onHeader?.(header);
+    } catch (error) {
+      this.failure = { error };
+      this.call?.cancel('onHeader threw');
+    }
   }
 
   onMessage(message: Buffer): void {
@@ -63,7 +68,11 @@ export class UnaryCall implements CallListener {
 
   onEnd(code: Status, details: string, trailer: Metadata): void {
     this.onWritable();
-    this.options.onTrailer?.(trailer);
+    try {
+      this.options.onTrailer?.(trailer);
+    } catch (error) {
+      this.failure ??= { error };
+    }
     if (this.failure !== undefined) {
       this.reject(this.failure.error);
     } else if (code !== Status.OK) {

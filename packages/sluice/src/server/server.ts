@@ -22,16 +22,15 @@ import {
   type ListenAddress,
   Listener,
   type ListenTarget,
-  type ServerTlsOptions,
   type SocketNames,
 } from '../transport/listener.ts';
-import { checkPositive, checkTimes, windowOption } from '../transport/option-checks.ts';
-import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
+import { windowOption } from '../transport/option-checks.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
 import type { ServerContext } from './context.ts';
 import { HandlerSlot } from './handler-slot.ts';
+import { checkOptions, type ServerOptions } from './server-options.ts';
 import {
   type BidiStreamingHandler,
   type ClientStreamingHandler,
@@ -42,32 +41,6 @@ import {
   SingleRequestListener,
   type UnaryHandler,
 } from './unary-handler.ts';
-
-/** Settings of a server. */
-export interface ServerOptions {
-  /** TLS settings; plain text by default. */
-  readonly tls?: ServerTlsOptions;
-  /** Limits to change; see `limits` for units, defaults and reasons. */
-  readonly limits?: Partial<ServerLimits>;
-  /** Bytes, the first window of each stream; default 65,535. BDP grows it from there. */
-  readonly initialStreamWindow?: number;
-  /** Bytes, the first window of a connection; default 65,535. BDP grows it from there. */
-  readonly initialConnectionWindow?: number;
-  /** Windows stay as they start: turns the BDP estimator off; default false. */
-  readonly staticWindows?: boolean;
-  /** Bytes of one received message; default 4 MiB. */
-  readonly maxReceiveMessageLength?: number;
-  /** Bytes of request headers; default 16 KiB. */
-  readonly maxHeaderListBytes?: number;
-  /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
-  readonly keepalive?: ServerKeepaliveOptions;
-  /** Milliseconds between a client's pings below which it earns a strike; default 5 min. */
-  readonly minPingIntervalMs?: number;
-  /** Clients may ping without open streams at the same interval; default false: every 2 h. */
-  readonly permitPingsWithoutStream?: boolean;
-  /** Hears of errors that handlers throw and clients only see as INTERNAL; default console.error. */
-  readonly onHandlerError?: (error: unknown, path: string) => void;
-}
 
 /** Serves a call with callbacks: the layer the other kinds stand on. */
 export type CallHandler = (call: ServerCall, context: ServerContext) => ServerStreamListener;
@@ -122,10 +95,7 @@ export class Server {
       'initialConnectionWindow',
       options.initialConnectionWindow,
     );
-    checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
-    checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
-    checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
-    checkTimes('keepalive', options.keepalive);
+    checkOptions(options);
     this.limits = resolveLimits(defaultServerLimits, options.limits);
     if (options.limits?.handlers === undefined && Number.isFinite(this.limits.streams)) {
       this.limits.handlers = Math.max(this.limits.handlers, this.limits.streams);

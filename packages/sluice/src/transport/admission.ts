@@ -37,6 +37,8 @@ export interface AdmissionSubject {
   readonly inbound: InboundWindow;
   readonly peerMaxStreams: number;
   readonly socketBytes: number;
+  /** Streams the server has ended whose messages are still to be taken: it counts them no more. */
+  readonly endedStreams: number;
   /** No new streams on this connection: GOAWAY, ids used up, closed. */
   readonly draining: boolean;
   /** Coarse time of this turn, ms. */
@@ -71,6 +73,11 @@ export class Admission implements PutCheck {
     };
   }
 
+  /** Calls that take, or will take, one of the server's stream slots. */
+  private get peerStreams(): number {
+    return this.openCalls - this.subject.endedStreams;
+  }
+
   /** Items that may be queued: as many as drain within the age limit, capped. */
   get itemLimit(): number {
     const drained = this.drain.ratePerSecond * (this.limits.queueAgeMs / 1_000);
@@ -81,7 +88,7 @@ export class Admission implements PutCheck {
   refuses(bytes: number): LimitName | undefined {
     const { subject, limits } = this;
     if (subject.draining) return 'draining';
-    if (this.openCalls >= subject.peerMaxStreams) return 'peer-streams';
+    if (this.peerStreams >= subject.peerMaxStreams) return 'peer-streams';
     if (this.openCalls >= limits.openCalls) return 'open-calls';
     if (!subject.inbound.admits) return 'exposure-bytes';
     const buffer = subject.loopy.buffer;
@@ -146,7 +153,7 @@ export class Admission implements PutCheck {
     const age = buffer.oldestHeadMs(subject.now());
     return {
       'open-calls': read('open-calls', limits.openCalls, 'calls', this.openCalls),
-      'peer-streams': read('peer-streams', subject.peerMaxStreams, 'streams', this.openCalls),
+      'peer-streams': read('peer-streams', subject.peerMaxStreams, 'streams', this.peerStreams),
       'queued-items': read('queued-items', this.itemLimit, 'items', buffer.items),
       'queued-bytes': read('queued-bytes', limits.queuedBytes, 'bytes', queued),
       'queue-age': read('queue-age', limits.queueAgeMs, 'ms', Math.round(age)),

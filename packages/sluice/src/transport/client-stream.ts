@@ -62,6 +62,8 @@ export class ClientStream implements TransportStream {
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
   remoteEnded: boolean;
+  /** Counted by the transport as ended on the server. */
+  freedSlot: boolean;
   private readonly transport: ClientTransport;
   private readonly listener: ClientStreamListener;
   private readonly path: string;
@@ -89,6 +91,7 @@ export class ClientStream implements TransportStream {
     this.inFlow = new InFlow(DEFAULT_WINDOW);
     this.messages = new MessageReader(this, transport.maxReceiveMessageLength);
     this.remoteEnded = false;
+    this.freedSlot = false;
     this.transport = transport;
     this.listener = listener;
     this.path = path;

@@ -71,6 +71,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   draining: boolean;
   private readonly listener: ClientTransportListener;
   private readonly keepalive: ClientKeepalive;
+  /** Streams the server has ended whose messages are still to be taken. */
+  endedStreams: number;
   private nextId: number;
   private goAwayReason: string;
   private wantsCapacity: boolean;
@@ -82,6 +84,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.peerMaxStreams = STREAMS_BEFORE_SETTINGS;
     this.ready = false;
     this.draining = false;
+    this.endedStreams = 0;
     this.nextId = 1;
     this.goAwayReason = '';
     this.wantsCapacity = false;
@@ -127,7 +130,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   get inbound(): InboundWindow {
-    return this.connection.inbound;
+    return this.connection.credit.inbound;
   }
 
   get socketBytes(): number {
@@ -179,7 +182,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   credit(stream: ClientStream): void {
-    this.connection.creditStream(stream);
+    this.connection.credit.onRead(stream);
   }
 
   /** Tell the listener when one more call may be admitted; asked again after each telling. */
@@ -202,6 +205,10 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   /** The server has ended the stream; what we still had to send is of no use. */
   onRemoteEnded(stream: ClientStream): void {
     if (!stream.out.endWritten) this.connection.stopSending(stream);
+    // The server has freed the slot, though the response is still to be read here.
+    stream.freedSlot = true;
+    this.endedStreams += 1;
+    this.offerCapacity();
   }
 
   claimId(stream: ClientStream): number {
@@ -210,7 +217,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       this.released();
       return 0;
     }
-    if (this.connection.streams.size >= this.peerMaxStreams) {
+    if (this.connection.streams.size - this.endedStreams >= this.peerMaxStreams) {
       // The limit fell while the call was queued; to pass it is an error (RFC 9113 §5.1.2).
       stream.handBack(`the server allows ${this.peerMaxStreams} streams now`);
       this.released();
@@ -347,7 +354,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     return true;
   }
 
-  onStreamClosed(_stream: TransportStream): void {
+  onStreamClosed(stream: TransportStream): void {
+    if (stream instanceof ClientStream && stream.freedSlot) this.endedStreams -= 1;
     this.released();
     this.offerCapacity();
   }

@@ -68,7 +68,8 @@ export function connectionStats(
   connection: Connection,
   identity: ConnectionIdentity,
 ): ConnectionStats {
-  const { loopy, flow, inbound, bdp } = connection;
+  const { loopy } = connection;
+  const { flow, inbound, bdp } = connection.credit;
   const now = connection.wheel.now();
   let unreadBytes = 0;
   let withheldBytes = 0;

@@ -9,7 +9,6 @@ import { ErrorCode } from '../frames/error-code.ts';
 import { FrameReader } from '../frames/frame-reader.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
-import { BdpEstimator } from './bdp-estimator.ts';
 import {
   type ControlItem,
   ControlKind,
@@ -27,11 +26,9 @@ import {
   streamError,
 } from './errors.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
-import { InboundWindow } from './inbound-window.ts';
 import {
   DEFAULT_WINDOW,
   LINGER_MS,
-  MAX_BDP_WINDOW,
   MAX_CONTINUATIONS,
   MAX_FRAME,
   MAX_HEADER_BLOCK,
@@ -42,10 +39,10 @@ import { type LoopyListener, type LoopyState, LoopyWriter, type Schedule } from 
 import { OutState, type OutStream } from './out-stream.ts';
 import { ProgressWatch } from './progress-watch.ts';
 import { Reader, type ReaderListener } from './reader.ts';
+import { type CreditOptions, ReceiveCredit } from './receive-credit.ts';
 import { RecentStreams } from './recent-streams.ts';
 import { StreamTable } from './stream-table.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
-import { TransportInFlow } from './transport-in-flow.ts';
 import type { TransportStream } from './transport-stream.ts';
 import { WriteBatch, type WriteListener } from './write-batch.ts';
 
@@ -76,7 +73,7 @@ export interface ConnectionRole {
   onClosed(error: ClosingError): void;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends CreditOptions {
   readonly socket: Duplex;
   readonly wheel: TimerWheel;
   readonly schedule: Schedule;
@@ -84,13 +81,6 @@ export interface ConnectionOptions {
   /** Our SETTINGS beyond INITIAL_WINDOW_SIZE: id, value, id, value. */
   readonly settings: readonly number[];
   readonly maxHeaderList: number;
-  /** Bytes; a stream's first window, the floor of growth by BDP. */
-  readonly initialStreamWindow: number;
-  /** Bytes; the connection's first window. */
-  readonly initialConnectionWindow: number;
-  /** Windows stay what they are: no BDP estimator. */
-  readonly staticWindows: boolean;
-  readonly exposureBytes: number;
 }
 
 // Streams whose end is remembered, so that a late frame is told from a fault (RFC 9113 §5.1).
@@ -104,9 +94,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   readonly loopy: LoopyWriter;
   readonly reader: Reader;
   readonly streams: StreamTable<TransportStream>;
-  readonly inbound: InboundWindow;
-  readonly flow: TransportInFlow;
-  readonly bdp: BdpEstimator;
+  /** Flow control on receipt. */
+  readonly credit: ReceiveCredit;
   readonly wheel: TimerWheel;
   readonly socket: Duplex;
   /** The peer's SETTINGS_MAX_HEADER_LIST_SIZE, bytes. */
@@ -122,7 +111,6 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   loopySinceMs: number;
   private loopyState: LoopyState;
   readonly server: boolean;
-  readonly staticWindows: boolean;
   /** Highest id the peer opened. */
   highestPeerStream: number;
   private readonly role: ConnectionRole;
@@ -158,10 +146,6 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     });
     this.reader = new Reader(options.socket, this.frames, this, options.wheel, options.schedule);
     this.streams = new StreamTable();
-    this.inbound = new InboundWindow(options.exposureBytes, options.initialStreamWindow);
-    this.flow = new TransportInFlow();
-    this.bdp = new BdpEstimator(MAX_BDP_WINDOW);
-    this.staticWindows = options.staticWindows;
     this.progress = new ProgressWatch(options.wheel, this);
     this.peerMaxHeaderList = Number.POSITIVE_INFINITY;
     this.peerMaxStreams = Number.POSITIVE_INFINITY;
@@ -171,11 +155,12 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.ends = new RecentStreams(REMEMBERED_STREAMS);
     this.promisedStream = MAX_STREAM_ID;
     this.destroyed = false;
-    this.start(options);
+    this.opening(options);
+    this.credit = new ReceiveCredit(this, options);
+    this.listen();
   }
 
-  private start(options: ConnectionOptions): void {
-    this.inbound.settle();
+  private opening(options: ConnectionOptions): void {
     const window = options.initialStreamWindow;
     const entries =
       window === DEFAULT_WINDOW
@@ -183,8 +168,9 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
         : [...options.settings, SettingId.INITIAL_WINDOW_SIZE, window];
     if (!this.server) this.loopy.buffer.put(prefaceItem());
     this.loopy.buffer.put(settingsItem(entries));
-    const grow = this.flow.setLimit(options.initialConnectionWindow);
-    if (grow > 0) this.loopy.putConnectionUpdate(grow);
+  }
+
+  private listen(): void {
     this.socket.on('error', (error) =>
       this.lost(ioError('remote', `socket error: ${error.message}`, error)),
     );
@@ -207,10 +193,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
 
   /** A stream got its id and is known from now on. */
   addStream(stream: TransportStream, streamId: number): void {
-    stream.inFlow.limit = this.inbound.enforced;
     this.streams.set(streamId, stream);
-    this.inbound.open += 1;
-    this.adjustInitialWindow();
+    this.credit.admit(stream);
   }
 
   /** The stream ended on both sides, or its call does not care any more. */
@@ -220,9 +204,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     if (id === 0 || this.streams.get(id) !== stream) return;
     this.streams.delete(id);
     this.ends.add(id);
-    this.inbound.open -= 1;
-    this.inbound.extra -= stream.inFlow.limit - this.inbound.enforced + stream.inFlow.delta;
-    this.adjustInitialWindow();
+    this.credit.release(stream);
     this.role.onStreamClosed(stream);
   }
 
@@ -301,57 +283,6 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
       return;
     }
     this.reader.throttle();
-  }
-
-  /** Credit for what the application read of a stream since the last call. */
-  creditStream(stream: TransportStream): void {
-    const read = stream.messages.takeRead();
-    if (read > 0) this.creditBytes(stream, read);
-    if (stream.remoteEnded || stream.out.state === OutState.gone) return;
-    const toCome = stream.messages.partialLength - stream.messages.partialReceived;
-    if (toCome > 0 && toCome > stream.inFlow.available()) this.adjustForMessage(stream, toCome);
-  }
-
-  /** Credit for bytes that are done with: read, padding, or of no use. */
-  creditBytes(stream: TransportStream, bytes: number): void {
-    // Reset, perhaps from inside the callback that took the bytes: its window is settled.
-    if (stream.out.state === OutState.gone) return;
-    const flow = stream.inFlow;
-    const delta = flow.delta;
-    const increment = flow.onRead(bytes);
-    this.inbound.extra += flow.delta - delta;
-    if (increment > 0 && !stream.remoteEnded) this.loopy.putWindowUpdate(stream.out, increment);
-  }
-
-  /** A message larger than the window is asked for: the window grows for it, within the limit. */
-  private adjustForMessage(stream: TransportStream, toCome: number): void {
-    const flow = stream.inFlow;
-    const delta = flow.delta;
-    const increment = flow.maybeAdjust(toCome, this.inbound.headroom);
-    this.inbound.extra += flow.delta - delta;
-    if (increment > 0) this.loopy.putWindowUpdate(stream.out, increment);
-  }
-
-  private adjustInitialWindow(): void {
-    const announce = this.inbound.adjust(this.nowMs);
-    if (announce === 0 || this.closedBy !== undefined) return;
-    this.loopy.buffer.put(settingsItem([SettingId.INITIAL_WINDOW_SIZE, announce]));
-    this.settleInitialWindow();
-  }
-
-  /** Holds streams to the initial window that the peer may be using now. */
-  settleInitialWindow(): void {
-    const change = this.inbound.settle();
-    if (change === 0) return;
-    this.streams.forEach((stream) => {
-      const limit = stream.inFlow.limit + change;
-      if (change > 0) {
-        stream.inFlow.setLimit(limit);
-      } else {
-        const increment = stream.inFlow.lowerLimit(limit);
-        if (increment > 0 && !stream.remoteEnded) this.loopy.putWindowUpdate(stream.out, increment);
-      }
-    });
   }
 
   // The end of the connection.
@@ -433,7 +364,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   }
 
   onPingWritten(high: number, low: number): void {
-    if (this.bdp.isBdpPing(high, low)) this.bdp.pingWritten(this.wheel.now());
+    const { bdp } = this.credit;
+    if (bdp.isBdpPing(high, low)) bdp.pingWritten(this.wheel.now());
   }
 
   onCallBytes(): void {

@@ -8,9 +8,8 @@ import { Flags } from '../frames/flags.ts';
 import type { FrameHandler } from '../frames/frame-handler.ts';
 import { SETTING_LENGTH, SettingId, settingId, settingValue } from '../frames/settings.ts';
 import { HpackDecoder } from '../hpack/decoder.ts';
-import { BDP_PING_HIGH, BDP_PING_LOW } from './bdp-estimator.ts';
 import type { Connection, ConnectionRole } from './connection.ts';
-import { pingAckItem, pingItem, settingsAckItem } from './control-buffer.ts';
+import { pingAckItem, settingsAckItem } from './control-buffer.ts';
 import { HEADER_TABLE_SIZE, MAX_EMPTY_DATA, MAX_HEADER_LIST_HARD, MAX_WINDOW } from './limits.ts';
 import { OutState } from './out-stream.ts';
 import type { TransportStream } from './transport-stream.ts';
@@ -84,24 +83,11 @@ export class FrameDispatch implements FrameHandler {
     } else if (this.emptyData > 0) {
       this.emptyData -= 1;
     }
-    const update = this.connection.flow.onData(length);
-    if (update < 0) {
-      this.connection.fail(
-        ErrorCode.FLOW_CONTROL_ERROR,
-        `${length} bytes of DATA overran the connection window of ${this.connection.flow.limit}`,
-      );
-      return false;
-    }
-    if (update > 0) {
-      this.connection.loopy.putConnectionUpdate(update);
-      // Enough came to be worth a sample; small calls pay for no BDP ping.
-      if (!this.connection.staticWindows && this.connection.bdp.onData(length)) {
-        this.connection.loopy.buffer.put(pingItem(BDP_PING_HIGH, BDP_PING_LOW));
-      }
-    } else if (!this.connection.staticWindows) {
-      this.connection.bdp.onMoreData(length);
-    }
-    return true;
+    if (this.connection.credit.onConnectionData(length)) return true;
+    const { limit } = this.connection.credit.flow;
+    const text = `${length} bytes of DATA overran the connection window of ${limit}`;
+    this.connection.fail(ErrorCode.FLOW_CONTROL_ERROR, text);
+    return false;
   }
 
   private dataOnClosed(streamId: number): void {
@@ -121,7 +107,7 @@ export class FrameDispatch implements FrameHandler {
     const stream = this.current;
     if (stream === undefined) return;
     if (stream.onForeignBytes(chunk, start, end)) {
-      this.connection.creditBytes(stream, end - start);
+      this.connection.credit.onDone(stream, end - start);
       return;
     }
     stream.messages.push(chunk, start, end);
@@ -134,21 +120,10 @@ export class FrameDispatch implements FrameHandler {
     if (stream === undefined || stream.out.state === OutState.gone) return;
     const ended = (flags & Flags.END_STREAM) !== 0;
     if (ended) stream.remoteEnded = true;
-    if (padding > 0) this.connection.creditBytes(stream, padding);
-    this.connection.creditStream(stream);
+    if (padding > 0) this.connection.credit.onDone(stream, padding);
+    this.connection.credit.onRead(stream);
     if (ended) stream.onRemoteEnd();
-    else this.growStream(stream);
-  }
-
-  /** A stream that carries data gets the window that the BDP estimate calls for. */
-  private growStream(stream: TransportStream): void {
-    if (this.connection.staticWindows || stream.inFlow.limit >= this.connection.bdp.bdpBytes)
-      return;
-    const grow = this.connection.inbound.growth(stream.inFlow.limit, this.connection.bdp.bdpBytes);
-    if (grow === 0) return;
-    stream.inFlow.setLimit(stream.inFlow.limit + grow);
-    this.connection.inbound.extra += grow;
-    this.connection.loopy.putWindowUpdate(stream.out, grow);
+    else this.connection.credit.grow(stream);
   }
 
   onHeaders(streamId: number, flags: number, block: Buffer, start: number, end: number): void {
@@ -243,7 +218,7 @@ export class FrameDispatch implements FrameHandler {
   onSettingsAck(): void {
     if (this.expectSettings()) return;
     // An acknowledgement of nothing is harmless; one of ours lets its window be enforced.
-    if (this.connection.inbound.acknowledge()) this.connection.settleInitialWindow();
+    this.connection.credit.onSettingsAck();
   }
 
   onPing(ack: boolean, high: number, low: number): void {
@@ -252,18 +227,11 @@ export class FrameDispatch implements FrameHandler {
       if (!this.role.onPing()) return;
       this.connection.loopy.buffer.put(pingAckItem(high, low));
       this.connection.replyQueued();
-    } else if (this.connection.bdp.isBdpPing(high, low)) {
-      this.onBdpAck();
+    } else if (this.connection.credit.bdp.isBdpPing(high, low)) {
+      this.connection.credit.onBdpAck(this.connection.wheel.now());
     } else {
       this.role.onPingAck(high, low);
     }
-  }
-
-  private onBdpAck(): void {
-    const grown = this.connection.bdp.onAck(this.connection.wheel.now());
-    if (grown === 0) return;
-    const update = this.connection.flow.setLimit(grown);
-    if (update > 0) this.connection.loopy.putConnectionUpdate(update);
   }
 
   onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {

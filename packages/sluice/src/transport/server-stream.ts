@@ -4,7 +4,6 @@
 // Not here: routing and handlers (server/).
 
 import type { ErrorCode } from '../frames/error-code.ts';
-import { checkMessage } from '../grpc/message-bytes.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
@@ -14,6 +13,7 @@ import type { HeaderFields } from '../hpack/header-fields.ts';
 import { DataItem } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
+import { checkMessage } from './message-check.ts';
 import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';

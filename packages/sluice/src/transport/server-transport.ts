@@ -169,7 +169,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   }
 
   credit(stream: ServerStream): void {
-    this.connection.creditStream(stream);
+    this.connection.credit.onRead(stream);
   }
 
   reset(stream: ServerStream, errorCode: number): void {
@@ -264,7 +264,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     } else if (connection.streams.size >= limits.streams) {
       this.acted.streams += 1;
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
-    } else if (!connection.inbound.admits) {
+    } else if (!connection.credit.inbound.admits) {
       this.acted['exposure-bytes'] += 1;
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
     } else if (head.kind !== 'head') {
@@ -285,8 +285,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   }
 
   private open(streamId: number, head: RequestHead, endStream: boolean): void {
-    const { inbound, nowMs } = this.connection;
-    const stream = new ServerStream(this, streamId, head, inbound.enforced, nowMs);
+    const { credit, nowMs } = this.connection;
+    const stream = new ServerStream(this, streamId, head, credit.inbound.enforced, nowMs);
     this.connection.addStream(stream, streamId);
     if (this.connection.streams.size === 1) this.keepalive.onStreamsChanged();
     this.handlers += 1;
@@ -309,7 +309,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       ['streams', this.connection.streams.size],
       ['handlers', this.handlers],
       ['queued-bytes', this.queuedBytes],
-      ['exposure-bytes', this.connection.inbound.exposure],
+      ['exposure-bytes', this.connection.credit.inbound.exposure],
     ];
   }
 
@@ -317,7 +317,12 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     if (fault.kind === 'rst') {
       this.connection.faultStream(streamId, fault.errorCode, fault.text);
     } else if (fault.kind === 'foreign') {
-      const stream = new ForeignStream(this, streamId, fault, this.connection.inbound.enforced);
+      const stream = new ForeignStream(
+        this,
+        streamId,
+        fault,
+        this.connection.credit.inbound.enforced,
+      );
       this.connection.addStream(stream, streamId);
       if (endStream) stream.onRemoteEnd();
     } else {

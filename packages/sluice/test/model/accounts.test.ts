@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Traffic } from './traffic.js';
 
-const RUNS = Number(process.env.SLUICE_MODEL_RUNS ?? 300);
-const FIRST_SEED = Number(process.env.SLUICE_MODEL_SEED ?? 1);
+const RUNS = Number(process.env.SLUICE_MODEL_RUNS || 300);
+const FIRST_SEED = Number(process.env.SLUICE_MODEL_SEED || 1);
 const STEPS = 400;
 
 const STATES = [
@@ -36,4 +36,15 @@ test(`over ${RUNS} random runs every account agrees with a recount and with the 
   }
   // A model that never gets there proves nothing.
   if (RUNS >= 100) assert.deepEqual([...seen].sort(), STATES);
+});
+
+test(`a connection that breaks at any moment leaves nothing behind, over ${RUNS} random runs`, async () => {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed += 1) {
+    const traffic = new Traffic(seed, new Set());
+    try {
+      await traffic.breakAfter(seed % STEPS);
+    } catch (error) {
+      assert.fail(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
 });

@@ -264,14 +264,15 @@ export class Traffic {
     assert.equal(this.pair.server.connection.closedBy, undefined);
     this.pair.assertAccounts();
     for (const { connection } of [this.pair.client, this.pair.server]) {
-      const { exposure, limit } = connection.inbound;
+      const { exposure, limit } = connection.credit.inbound;
       assert.ok(exposure <= limit, `exposure of ${exposure}`);
     }
     const open = this.calls.filter((call) => call.ends === 0).length;
     assert.equal(this.pair.client.admission.openCalls, open, 'open calls');
   }
 
-  private look({ inbound, loopy, streams, bdp, flow }: Connection): void {
+  private look({ credit, loopy, streams }: Connection): void {
+    const { inbound, bdp, flow } = credit;
     if (inbound.announced < inbound.configured) this.seen.add('smaller initial window');
     if (bdp.bdpBytes > DEFAULT_WINDOW) this.seen.add('grown estimate');
     if (flow.unacked > 0) this.seen.add('connection bytes not given back');
@@ -304,10 +305,31 @@ export class Traffic {
       }
     }
     await this.check();
+    this.assertEnded();
+    await this.pair.close();
+  }
+
+  /** Random steps, and then the connection breaks: everybody is told, and nothing may be left. */
+  async breakAfter(steps: number): Promise<void> {
+    await this.pair.settle();
+    for (let i = 0; i < steps; i += 1) await this.step();
+    const broken = this.random() < 0.5 ? this.pair.clientSocket : this.pair.serverSocket;
+    broken.destroy(this.random() < 0.5 ? new Error('reset by peer') : undefined);
+    await this.pair.settle();
+    // A whole response that was not read yet is still there to be read.
+    for (const call of this.calls) {
+      for (let i = 0; i < 10 && call.ends === 0; i += 1) this.read(call);
+    }
+    this.assertEnded();
+    await this.pair.pass(1_100);
+    this.pair.assertNothingLeft();
+  }
+
+  private assertEnded(): void {
     for (const call of this.calls) assert.equal(call.ends, 1, 'each call ends once');
     for (const handler of this.handlers) assert.equal(handler.ends, 1, 'each handler ends once');
     assert.equal(this.pair.server.handlers, 0, 'handlers');
-    await this.pair.close();
+    assert.equal(this.pair.client.admission.openCalls, 0, 'open calls');
   }
 }
 

@@ -185,8 +185,8 @@ export class ServerEnd implements ServerTransportListener {
     assert.equal(buffer.bytes, 0, 'bytes');
     assert.equal(buffer.responseFrames, 0, 'responseFrames');
     assert.equal(buffer.heads.size + active.size + waiting.size, 0, 'streams on lists');
-    assert.equal(connection.inbound.open, 0, 'inbound.open');
-    assert.equal(connection.inbound.extra, 0, 'inbound.extra');
+    assert.equal(connection.credit.inbound.open, 0, 'inbound.open');
+    assert.equal(connection.credit.inbound.extra, 0, 'inbound.extra');
     assert.equal(handlers, 0, 'handlers');
   }
 

@@ -191,8 +191,8 @@ export function assertIdle(connection: Connection): void {
   assert.equal(buffer.bytes, 0, 'queued bytes');
   assert.equal(buffer.responseFrames, 0, 'queued replies');
   assert.equal(active.size + waiting.size + buffer.heads.size, 0, 'streams on lists');
-  assert.equal(connection.inbound.open, 0, 'streams counted for exposure');
-  assert.equal(connection.inbound.extra, 0, 'exposure beyond initial windows');
+  assert.equal(connection.credit.inbound.open, 0, 'streams counted for exposure');
+  assert.equal(connection.credit.inbound.extra, 0, 'exposure beyond initial windows');
 }
 
 function assertOwnAccounts(connection: Connection, name: string): void {
@@ -222,13 +222,14 @@ function assertOwnAccounts(connection: Connection, name: string): void {
   assert.equal(buffer.items, items, `${name}: items`);
   assert.equal(buffer.bytes, bytes, `${name}: bytes`);
   assert.equal(active.size + waiting.size, listed, `${name}: streams with data`);
-  assert.equal(connection.inbound.open, connection.streams.size, `${name}: open streams`);
-  assert.equal(connection.inbound.exposure, exposure, `${name}: exposure`);
+  assert.equal(connection.credit.inbound.open, connection.streams.size, `${name}: open streams`);
+  assert.equal(connection.credit.inbound.exposure, exposure, `${name}: exposure`);
 }
 
 /** What `to` has granted is what `from` thinks it may send. */
 function assertWindows(to: Connection, from: Connection, name: string): void {
-  assert.equal(to.flow.limit, to.flow.unacked + from.loopy.sendQuota, `${name}: connection window`);
+  const { limit, unacked } = to.credit.flow;
+  assert.equal(limit, unacked + from.loopy.sendQuota, `${name}: connection window`);
   to.streams.forEach((receiver, id) => {
     const sender = from.streams.get(id);
     // Credit for a side that has ended is neither given nor wanted.

@@ -168,7 +168,7 @@ test('exposure-bytes: as many calls as fit at the smallest window, in one turn o
   const calls = Array.from({ length: 4 }, () => openCall(pair.client));
   assertRefused(pair, 'exposure-bytes', /^refused by the exposure-bytes limit: \d+ of 65536 bytes/);
   await pair.settle();
-  assert.ok(pair.client.connection.inbound.exposure <= 65_536);
+  assert.ok(pair.client.connection.credit.inbound.exposure <= 65_536);
   assertRefused(pair, 'exposure-bytes', /raise limits\.exposureBytes$/);
   calls[0]?.stream.cancel();
   openCall(pair.client);

@@ -262,3 +262,23 @@ test('a handler that waits may send messages larger than the whole queue', async
   );
   await pair.close();
 });
+
+test('a whole response that waits to be read outlives its connection', async () => {
+  const { pair, served } = servingPair();
+  await pair.settle();
+  const whole = openCall(pair.client);
+  const partial = openCall(pair.client);
+  await pair.settle();
+  served[0]?.stream.send(Buffer.alloc(1_000));
+  served[0]?.stream.end(Status.OK, '', []);
+  served[1]?.stream.send(Buffer.alloc(1_000));
+  await pair.settle();
+  pair.serverSocket.destroy();
+  await pair.settle();
+  assert.deepEqual(partial.ends, [Status.UNAVAILABLE]);
+  assert.deepEqual(whole.ends, []);
+  whole.stream.request(2);
+  assert.equal(whole.messages.length, 1);
+  assert.deepEqual(whole.ends, [Status.OK]);
+  pair.assertNothingLeft();
+});

@@ -32,7 +32,7 @@ function openCalls(pair: TransportPair, count: number): RecordedCall[] {
 
 test('many streams shrink the initial window to the floor and no further', async () => {
   const { pair } = await openPair({ serverLimits: { exposureBytes: 4 * MIB } });
-  const { inbound } = pair.server.connection;
+  const { inbound } = pair.server.connection.credit;
   const { loopy } = pair.client.connection;
   const seen = new Set<number>();
   for (let i = 0; i < 256; i += 1) {
@@ -57,7 +57,7 @@ test('many streams shrink the initial window to the floor and no further', async
 
 test('the initial window grows back by steps of a second, to what was configured', async () => {
   const { pair } = await openPair({ serverLimits: { exposureBytes: 4 * MIB } });
-  const { inbound } = pair.server.connection;
+  const { inbound } = pair.server.connection.credit;
   const calls = openCalls(pair, 256);
   await pair.settle();
   assert.equal(inbound.announced, FLOOR);
@@ -79,7 +79,7 @@ test('the initial window grows back by steps of a second, to what was configured
 
 test('a smaller initial window is enforced only after the peer acknowledged it', async () => {
   const { pair, served } = await openPair({ serverLimits: { exposureBytes: 512 * 1024 } });
-  const { inbound } = pair.server.connection;
+  const { inbound } = pair.server.connection.credit;
   const calls = openCalls(pair, 5);
   pair.clientTurns.run();
   await pair.serverTurns.deliver();
@@ -138,15 +138,15 @@ test('windows grow with the estimate, never fall, and stay within 16 MiB and the
     const before = call.stream.inFlow.limit;
     await download(pair, stream, call, 1_000_000, 1);
     assert.ok(call.stream.inFlow.limit >= before, 'a window never shrinks');
-    assert.ok(connection.flow.limit <= 16 * MIB);
-    assert.ok(connection.inbound.exposure <= exposureBytes);
-    assert.ok(call.stream.inFlow.limit <= connection.bdp.bdpBytes);
+    assert.ok(connection.credit.flow.limit <= 16 * MIB);
+    assert.ok(connection.credit.inbound.exposure <= exposureBytes);
+    assert.ok(call.stream.inFlow.limit <= connection.credit.bdp.bdpBytes);
     largest = Math.max(largest, call.stream.inFlow.limit);
     pair.assertAccounts();
   }
   assert.ok(largest > 65_535, `${largest} is the largest window`);
-  assert.equal(connection.flow.limit, connection.bdp.bdpBytes);
-  assert.equal(connection.inbound.announced, 65_535, 'streams to come are promised nothing');
+  assert.equal(connection.credit.flow.limit, connection.credit.bdp.bdpBytes);
+  assert.equal(connection.credit.inbound.announced, 65_535, 'streams to come are promised nothing');
   await pair.close();
 });
 
@@ -172,8 +172,8 @@ test('static windows neither grow nor ping', async () => {
   assert.ok(call !== undefined && stream !== undefined);
   await download(pair, stream, call, 50_000, 20);
   assert.equal(call.stream.inFlow.limit, 20_000);
-  assert.equal(pair.client.connection.flow.limit, 65_535);
-  assert.equal(pair.client.connection.bdp.rttMs, 0, 'no round trip was measured');
+  assert.equal(pair.client.connection.credit.flow.limit, 65_535);
+  assert.equal(pair.client.connection.credit.bdp.rttMs, 0, 'no round trip was measured');
   pair.assertAccounts();
   await pair.close();
 });
@@ -186,7 +186,7 @@ test('a message larger than its window passes at once, within the limit, and lea
   assert.ok(call !== undefined && stream !== undefined);
   await download(pair, stream, call, 3_000_000, 2);
   assert.equal(call.stream.inFlow.delta, 0);
-  assert.equal(pair.client.connection.inbound.extra, 0);
+  assert.equal(pair.client.connection.credit.inbound.extra, 0);
   pair.assertAccounts();
   await pair.close();
 });
@@ -201,7 +201,7 @@ test('a message larger than the whole limit still passes, a window at a time', a
   const [stream] = served;
   assert.ok(call !== undefined && stream !== undefined);
   await download(pair, stream, call, 2_000_000, 1);
-  assert.ok(pair.client.connection.inbound.exposure <= 200_000);
+  assert.ok(pair.client.connection.credit.inbound.exposure <= 200_000);
   pair.assertAccounts();
   await pair.close();
 });

@@ -124,7 +124,7 @@ test('the pings of the BDP estimator are no strikes, however long data flows', a
       await pair.settle();
     }
   }
-  assert.ok(pair.client.connection.bdp.rttMs > 0, 'pings were sent');
+  assert.ok(pair.client.connection.credit.bdp.rttMs > 0, 'pings were sent');
   assert.equal(pair.server.state, 'ready');
   await pair.close();
 });

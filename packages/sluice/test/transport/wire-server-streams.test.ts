@@ -89,7 +89,7 @@ test('more DATA than the connection window ends the connection with FLOW_CONTROL
   end.handler = () => {};
   end.peer.headers(1, request());
   // Credit is queued, not written: the peer sends without waiting for it.
-  const { flow } = end.transport.connection;
+  const { flow } = end.transport.connection.credit;
   flow.unacked = flow.limit - 10;
   end.peer.data(1, Buffer.alloc(11));
   const lines = await end.transcript();

@@ -1,0 +1,41 @@
+// The settings of a server, and the check of those that a type cannot hold to their range.
+// Not here: limits (transport/limits.ts).
+
+import type { ServerLimits } from '../transport/limits.ts';
+import type { ServerTlsOptions } from '../transport/listener.ts';
+import { checkPositive, checkTimes } from '../transport/option-checks.ts';
+import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
+
+/** Settings of a server. */
+export interface ServerOptions {
+  /** TLS settings; plain text by default. */
+  readonly tls?: ServerTlsOptions;
+  /** Limits to change; see `limits` for units, defaults and reasons. */
+  readonly limits?: Partial<ServerLimits>;
+  /** Bytes, the first window of each stream; default 65,535. BDP grows it from there. */
+  readonly initialStreamWindow?: number;
+  /** Bytes, the first window of a connection; default 65,535. BDP grows it from there. */
+  readonly initialConnectionWindow?: number;
+  /** Windows stay as they start: turns the BDP estimator off; default false. */
+  readonly staticWindows?: boolean;
+  /** Bytes of one received message; default 4 MiB. */
+  readonly maxReceiveMessageLength?: number;
+  /** Bytes of request headers; default 16 KiB. */
+  readonly maxHeaderListBytes?: number;
+  /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
+  readonly keepalive?: ServerKeepaliveOptions;
+  /** Milliseconds between a client's pings below which it earns a strike; default 5 min. */
+  readonly minPingIntervalMs?: number;
+  /** Clients may ping without open streams at the same interval; default false: every 2 h. */
+  readonly permitPingsWithoutStream?: boolean;
+  /** Hears of errors that handlers throw and clients only see as INTERNAL; default console.error. */
+  readonly onHandlerError?: (error: unknown, path: string) => void;
+}
+
+/** @throws RangeError that names the option and its value */
+export function checkOptions(options: ServerOptions): void {
+  checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
+  checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
+  checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
+  checkTimes('keepalive', options.keepalive);
+}

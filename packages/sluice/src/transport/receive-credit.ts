@@ -1,0 +1,205 @@
+// Flow control on receipt, of one connection and its streams: what is given back, when, and how far
+// windows grow.
+// Invariants: the connection's credit goes back as bytes arrive, a stream's as they are read
+// (RFC 9113 §6.9); `inbound.extra` is what single streams hold beyond the initial window, exactly;
+// windows only grow, but for the initial one, which falls as streams multiply.
+// Not here: the arithmetic of each window (in-flow.ts, transport-in-flow.ts, inbound-window.ts).
+
+import { SettingId } from '../frames/settings.ts';
+import { BDP_PING_HIGH, BDP_PING_LOW, BdpEstimator } from './bdp-estimator.ts';
+import { pingItem, settingsItem } from './control-buffer.ts';
+import type { InFlow } from './in-flow.ts';
+import { InboundWindow } from './inbound-window.ts';
+import { MAX_BDP_WINDOW, WINDOW_FLOOR } from './limits.ts';
+import type { LoopyWriter } from './loopy-writer.ts';
+import { OutState } from './out-stream.ts';
+import type { StreamTable } from './stream-table.ts';
+import { TransportInFlow } from './transport-in-flow.ts';
+import type { TransportStream } from './transport-stream.ts';
+
+/** The connection whose credit this is. */
+export interface CreditSubject {
+  readonly loopy: LoopyWriter;
+  readonly streams: StreamTable<TransportStream>;
+  /** Coarse time of this turn, ms. */
+  readonly nowMs: number;
+}
+
+export interface CreditOptions {
+  /** Bytes; a stream's first window, the floor of growth by BDP. */
+  readonly initialStreamWindow: number;
+  /** Bytes; the connection's first window. */
+  readonly initialConnectionWindow: number;
+  /** Windows stay what they are: no BDP estimator. */
+  readonly staticWindows: boolean;
+  /** Bytes of credit and unread data of all open streams. */
+  readonly exposureBytes: number;
+}
+
+export class ReceiveCredit {
+  readonly inbound: InboundWindow;
+  readonly flow: TransportInFlow;
+  readonly bdp: BdpEstimator;
+  private readonly subject: CreditSubject;
+  private readonly isStatic: boolean;
+  // Streams whose credit is kept back until the exposure is within its limit again.
+  private readonly withheld: Set<TransportStream>;
+
+  constructor(subject: CreditSubject, options: CreditOptions) {
+    this.inbound = new InboundWindow(options.exposureBytes, options.initialStreamWindow);
+    this.flow = new TransportInFlow();
+    this.bdp = new BdpEstimator(MAX_BDP_WINDOW);
+    this.subject = subject;
+    this.isStatic = options.staticWindows;
+    this.withheld = new Set();
+    this.inbound.settle();
+    const grow = this.flow.setLimit(options.initialConnectionWindow);
+    if (grow > 0) subject.loopy.putConnectionUpdate(grow);
+  }
+
+  // Streams come and go.
+
+  admit(stream: TransportStream): void {
+    stream.inFlow.limit = this.inbound.enforced;
+    this.inbound.open += 1;
+    this.adjustInitialWindow();
+  }
+
+  release(stream: TransportStream): void {
+    this.inbound.open -= 1;
+    this.inbound.extra -= stream.inFlow.limit - this.inbound.enforced + beyondLimit(stream.inFlow);
+    this.withheld.delete(stream);
+    this.adjustInitialWindow();
+    this.stopWithholding();
+  }
+
+  private adjustInitialWindow(): void {
+    const announce = this.inbound.adjust(this.subject.nowMs);
+    if (announce === 0) return;
+    const isTaken = this.subject.loopy.buffer.put(
+      settingsItem([SettingId.INITIAL_WINDOW_SIZE, announce]),
+    );
+    if (isTaken) this.settle();
+  }
+
+  /** The peer acknowledged SETTINGS of ours: their window may be enforced now. */
+  onSettingsAck(): void {
+    if (this.inbound.acknowledge()) this.settle();
+  }
+
+  /** Holds streams to the initial window that the peer may be using now. */
+  private settle(): void {
+    const change = this.inbound.settle();
+    if (change === 0) return;
+    this.subject.streams.forEach((stream) => {
+      const limit = stream.inFlow.limit + change;
+      if (change > 0) stream.inFlow.setLimit(limit);
+      else this.account(stream, (inFlow) => inFlow.lowerLimit(limit));
+    });
+    this.stopWithholding();
+  }
+
+  // DATA comes.
+
+  /** DATA of so many bytes came, for whatever stream. False: the connection's window is overrun. */
+  onConnectionData(length: number): boolean {
+    const update = this.flow.onData(length);
+    if (update < 0) return false;
+    if (update > 0) {
+      this.subject.loopy.putConnectionUpdate(update);
+      // Enough came to be worth a sample; small calls pay for no BDP ping.
+      if (!this.isStatic && this.bdp.onData(length)) {
+        this.subject.loopy.buffer.put(pingItem(BDP_PING_HIGH, BDP_PING_LOW));
+      }
+    } else if (!this.isStatic) {
+      this.bdp.onMoreData(length);
+    }
+    return true;
+  }
+
+  onBdpAck(nowMs: number): void {
+    const grown = this.bdp.onAck(nowMs);
+    if (grown === 0) return;
+    const update = this.flow.setLimit(grown);
+    if (update > 0) this.subject.loopy.putConnectionUpdate(update);
+  }
+
+  /** A stream that carries data gets the window that the BDP estimate calls for. */
+  grow(stream: TransportStream): void {
+    const target = this.bdp.bdpBytes;
+    if (this.isStatic || stream.inFlow.limit >= target) return;
+    const growth = this.inbound.growth(stream.inFlow.limit, target);
+    if (growth === 0) return;
+    stream.inFlow.setLimit(stream.inFlow.limit + growth);
+    this.inbound.extra += growth;
+    this.giveBack(stream, growth);
+  }
+
+  // DATA is done with.
+
+  /** Credit for what the application read of a stream since the last call. */
+  onRead(stream: TransportStream): void {
+    const read = stream.messages.takeRead();
+    if (read > 0) this.onDone(stream, read);
+    if (stream.remoteEnded || stream.out.state === OutState.gone) return;
+    const toCome = stream.messages.partialLength - stream.messages.partialReceived;
+    if (toCome > 0 && toCome > stream.inFlow.available()) this.growForMessage(stream, toCome);
+  }
+
+  /** Credit for bytes that are done with: read, padding, or of no use. */
+  onDone(stream: TransportStream, bytes: number): void {
+    // Reset, perhaps from inside the callback that took the bytes: its window is settled.
+    if (stream.out.state === OutState.gone) return;
+    if (this.inbound.exposure > this.inbound.limit) this.withhold(stream);
+    const { inFlow } = stream;
+    const before = beyondLimit(inFlow);
+    const increment = inFlow.onRead(bytes);
+    this.inbound.extra += beyondLimit(inFlow) - before;
+    this.giveBack(stream, increment);
+  }
+
+  /** A message larger than the window is asked for: the window grows for it, within the limit. */
+  private growForMessage(stream: TransportStream, toCome: number): void {
+    if (stream.inFlow.held) return;
+    const room = this.inbound.headroom;
+    this.account(stream, (inFlow) => inFlow.maybeAdjust(toCome, room));
+  }
+
+  // More is granted than may be: a peer is slow to acknowledge a smaller initial window. Credit is
+  // kept back from streams that hold more unread than their reserve; the others go on.
+
+  private withhold(stream: TransportStream): void {
+    if (stream.inFlow.held || stream.messages.unreadBytes < WINDOW_FLOOR) return;
+    this.withheld.add(stream);
+    this.account(stream, (inFlow) => {
+      inFlow.hold();
+      return 0;
+    });
+  }
+
+  private stopWithholding(): void {
+    for (const stream of this.withheld) {
+      if (this.inbound.headroom < stream.inFlow.withheld) return;
+      this.withheld.delete(stream);
+      this.account(stream, (inFlow) => inFlow.unhold());
+    }
+  }
+
+  /** Takes a step of one window into the exposure, and sends the credit it answers. */
+  private account(stream: TransportStream, step: (inFlow: InFlow) => number): void {
+    const before = beyondLimit(stream.inFlow);
+    const increment = step(stream.inFlow);
+    this.inbound.extra += beyondLimit(stream.inFlow) - before;
+    this.giveBack(stream, increment);
+  }
+
+  private giveBack(stream: TransportStream, increment: number): void {
+    if (increment === 0 || stream.remoteEnded) return;
+    this.subject.loopy.putWindowUpdate(stream.out, increment);
+  }
+}
+
+/** What the exposure of a stream counts besides its limit. */
+function beyondLimit(inFlow: InFlow): number {
+  return inFlow.delta - inFlow.withheld;
+}
