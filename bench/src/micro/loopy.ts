@@ -30,7 +30,6 @@ const silent: LoopyListener = {
   onTurn() {},
   onPingWritten() {},
   onCallBytes() {},
-  onStreamWritten() {},
   onCloseWritten() {},
   onTurnEnd() {},
 };

@@ -12,9 +12,13 @@ const STDERR_KEPT = 16_384;
 
 /** Thrown to whoever waits for a child that died or no longer answers. */
 export class ChildDied extends Error {
-  constructor(why: string) {
+  /** Seconds from `loadBegins`, or from its start, to its death. */
+  readonly ageSeconds: number;
+
+  constructor(why: string, ageSeconds: number) {
     super(why);
     this.name = 'ChildDied';
+    this.ageSeconds = ageSeconds;
   }
 }
 
@@ -47,7 +51,7 @@ export class Child {
   /** Start of the load, or of the process until there is one. */
   private startedMs: number;
   private waiter: Waiter | null;
-  private died: string | null;
+  private died: ChildDied | null;
   private stderr: string;
 
   constructor(plan: ChildPlan) {
@@ -85,12 +89,11 @@ export class Child {
   ask(command: ClientCommand | ServerCommand, seconds: number): Promise<Done> {
     return new Promise((resolve, reject) => {
       if (this.died !== null) {
-        reject(new ChildDied(this.died));
+        reject(this.died);
         return;
       }
       const timer = setTimeout(() => {
-        this.die(`stopped answering; killed ${this.ageSeconds()} s into the load`);
-        this.end();
+        this.giveUp('stopped answering; killed');
       }, seconds * 1000);
       this.waiter = {
         resolve: (done) => {
@@ -120,6 +123,12 @@ export class Child {
     this.process.kill('SIGCONT');
   }
 
+  /** Counts the child as dead, for whoever waits for it, and ends it. */
+  giveUp(why: string): void {
+    this.die(`${why} ${this.ageSeconds()} s into the load`);
+    this.end();
+  }
+
   /** Ends the process, stopped or not. */
   end(): void {
     living.delete(this);
@@ -140,10 +149,10 @@ export class Child {
   private die(why: string): void {
     living.delete(this);
     if (this.died !== null) return;
-    this.died = why;
+    this.died = new ChildDied(why, (performance.now() - this.startedMs) / 1000);
     const waiter = this.waiter;
     this.waiter = null;
-    waiter?.reject(new ChildDied(why));
+    waiter?.reject(this.died);
   }
 
   private epitaph(code: number | null, signal: NodeJS.Signals | null): string {

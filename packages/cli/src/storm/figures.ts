@@ -49,7 +49,10 @@ function peaks(measured: RunMeasured, storms: readonly StormMeasured[]): number[
 }
 
 /** The highest of one depth over the samples; null where the runtime shows none. */
-function highest(samples: readonly Sample[], field: 'queueItems' | 'queueBytes'): number | null {
+function highest(
+  samples: readonly Sample[],
+  field: 'queueItems' | 'queueBytes' | 'waitingCalls',
+): number | null {
   let top: number | null = null;
   for (const sample of samples) {
     const depth = sample[field];
@@ -82,6 +85,14 @@ function statusCounts(statuses: readonly number[]): Record<string, number> {
   return counts;
 }
 
+function statusDetails(details: readonly string[]): Record<string, string> {
+  const named: Record<string, string> = {};
+  for (const [code, text] of details.entries()) {
+    if (text !== undefined && text !== '') named[STATUS_NAMES[code] ?? `code ${code}`] = text;
+  }
+  return named;
+}
+
 function worst(rates: readonly number[]): number {
   return rates.length === 0 ? 0 : Math.min(...rates);
 }
@@ -104,6 +115,7 @@ export function figuresOf(measured: RunMeasured): RuntimeFigures {
     refusedBy: last?.refusedBy ?? {},
     lost: offered - refused - finished,
     statuses: statusCounts(last?.statuses ?? []),
+    statusDetails: statusDetails(last?.firstDetails ?? []),
     peakClosedLoopRps: measured.peakClosedLoopRps,
     goodputRps: worst(storms.map((storm) => storm.ok / storm.loadSeconds)),
     p50Ms: last?.p50Ms ?? 0,
@@ -118,6 +130,7 @@ export function figuresOf(measured: RunMeasured): RuntimeFigures {
     peaksMB,
     peakQueueItems: highest(samples, 'queueItems'),
     peakQueueBytes: highest(samples, 'queueBytes'),
+    peakWaitingCalls: highest(samples, 'waitingCalls'),
     depthsAfter: depthsAfter(after),
     crashed: crash !== null,
     crash,

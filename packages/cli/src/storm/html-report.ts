@@ -1,14 +1,16 @@
-// The HTML report as one string: sentences, tables and curves, with uPlot, the style and the data
-// inlined. Invariant: the file refers to nothing outside itself, so it can be mailed and archived.
-// Figures go in as JSON text in which `<` is escaped, so no name can end the script element.
+// The HTML report as one string: what happened in a few words, the curves, the figures behind them,
+// with uPlot, the style and the data inlined. Invariant: the file refers to nothing outside itself,
+// so it can be mailed and archived. Data goes in as JSON text in which `<` is escaped, so no name
+// can end the script element.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Chart } from './charts.ts';
+import { type Chart, runtimeColour } from './charts.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './html-page.ts';
 import type { Scenario } from './scenarios.ts';
-import type { ScenarioReport, StormReport } from './storm-report.ts';
-import { headline, scenarioRows, verdictRows } from './summary.ts';
+import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
+import { displayName, lead, runtimeSentence, scenarioRows, verdictLine } from './summary.ts';
+import { count } from './text-table.ts';
 
 /** uPlot as text. */
 export interface PlotLibrary {
@@ -45,37 +47,86 @@ function htmlTable(rows: readonly (readonly string[])[]): string {
   return `<div class="scroll"><table>${head}<tbody>\n${lines}\n</tbody></table></div>`;
 }
 
-function verdictLine(report: StormReport): string {
-  const failed = report.verdicts.filter((verdict) => !verdict.held).length;
-  if (report.verdicts.length === 0) return '<p class="verdict">No promise was judged.</p>';
-  if (failed === 0) {
-    return `<p class="verdict held">All ${report.verdicts.length} promises held.</p>`;
-  }
-  return `<p class="verdict failed">${failed} of ${report.verdicts.length} promises failed.</p>`;
+function mark(verdict: Verdict): string {
+  return verdict.held
+    ? '<span class="held">&#10003; held</span>'
+    : '<span class="failed">&#10007; failed</span>';
+}
+
+function promisesTable(verdicts: readonly Verdict[]): string {
+  const head = '<tr><th>Promise of Sluice</th><th></th><th>Measured</th><th>Promised</th></tr>';
+  const lines = verdicts.map(
+    (verdict) =>
+      `<tr><td>${escaped(verdict.promise)}</td><td>${mark(verdict)}</td><td>${escaped(verdict.figure)}</td><td>${escaped(verdict.bar)}</td></tr>`,
+  );
+  return `<div class="scroll"><table class="promises"><thead>${head}</thead><tbody>\n${lines.join('\n')}\n</tbody></table></div>`;
+}
+
+/** The verdict on top, with every failed promise by name: nobody should have to look for it. */
+function verdictBlock(report: StormReport): string {
+  const failed = report.verdicts.filter((verdict) => !verdict.held);
+  const tone = report.verdicts.length === 0 ? '' : failed.length === 0 ? ' held' : ' failed';
+  const line = `<p class="verdict${tone}">${escaped(verdictLine(report))}</p>`;
+  if (failed.length === 0) return line;
+  const items = failed.map(
+    ({ scenario, promise, figure, bar }) =>
+      `<li>${escaped(`${scenario}, ${promise}: ${figure} (promised: ${bar})`)}</li>`,
+  );
+  return `${line}\n<ul class="broken">${items.join('')}</ul>`;
+}
+
+function bigFigure(figures: RuntimeFigures): string {
+  if (figures.crashed) return `died at ${count(figures.peakRssMB)} MB`;
+  return `${figures.rssGrowthMB < 0 ? '' : '+'}${count(figures.rssGrowthMB)} MB`;
+}
+
+function card(
+  scenario: Scenario,
+  offeredRps: number,
+  place: number,
+  [name, figures]: readonly [string, RuntimeFigures],
+): string {
+  const sentence = runtimeSentence(scenario, offeredRps, name, figures);
+  return [
+    `<div class="card" style="--tone: var(${runtimeColour(place)})">`,
+    `<h3>${escaped(displayName(name))}: memory of the client under the load</h3>`,
+    `<p class="big">${escaped(bigFigure(figures))}</p>`,
+    `<p>${escaped(sentence)}</p></div>`,
+  ].join('');
+}
+
+function chartPlace(chart: Chart, index: number): string {
+  return `<div class="chart${chart.wide ? ' wide' : ''}"><h3>${escaped(chart.title)}</h3><p class="note">${escaped(chart.note)}</p><div id="chart-${index}"></div></div>`;
 }
 
 function section(
-  scenario: Scenario | undefined,
+  scenario: Scenario,
   scenarioReport: ScenarioReport,
   report: StormReport,
   charts: readonly Chart[],
 ): string {
-  const places = charts
-    .map((chart, index) =>
-      chart.scenario === scenarioReport.name
-        ? `<div class="chart"><h3>${escaped(chart.title)}</h3><p class="note">${escaped(chart.note)}</p><div id="chart-${index}"></div></div>`
-        : '',
-    )
-    .join('\n');
+  const places = charts.map((chart, index) =>
+    chart.scenario === scenarioReport.name ? chartPlace(chart, index) : '',
+  );
+  const cards = Object.entries(scenarioReport.runtimes).map((runtime, place) =>
+    card(scenario, scenarioReport.offeredRps, place, runtime),
+  );
   const verdicts = report.verdicts.filter((verdict) => verdict.scenario === scenarioReport.name);
-  const headlineText = scenario === undefined ? '' : headline(scenario, scenarioReport);
   return [
-    `<h2>${escaped(scenarioReport.name)}: ${escaped(scenario?.summary ?? '')}</h2>`,
-    `<p class="headline">${escaped(headlineText)}</p>`,
-    `<div class="charts">${places}</div>`,
-    htmlTable(scenarioRows(scenarioReport)),
-    verdicts.length > 0 ? htmlTable(verdictRows(verdicts)) : '',
+    `<h2>${escaped(scenario.title)} <span class="soft">(${escaped(scenario.name)})</span></h2>`,
+    `<p class="lead">${escaped(lead(scenarioReport))}</p>`,
+    `<div class="cards">${cards.join('\n')}</div>`,
+    `<div class="charts">${places.join('\n')}</div>`,
+    verdicts.length > 0 ? promisesTable(verdicts) : '',
+    `<details><summary>All figures</summary>${htmlTable(scenarioRows(scenarioReport))}</details>`,
   ].join('\n');
+}
+
+function method(report: StormReport): string {
+  const versions = Object.entries(report.versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
+  return `Versions: ${versions}. One client process, one server process, one connection, 16-byte unary calls; runtimes run one after another. The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
 }
 
 /** The whole page. */
@@ -86,30 +137,24 @@ export function htmlReport(
   library: PlotLibrary,
 ): string {
   const data = JSON.stringify({ charts }).replaceAll('<', '\\u003c');
-  const versions = Object.entries(report.versions)
-    .map(([name, version]) => `${name} ${version}`)
-    .join(', ');
-  const sections = report.scenarios.map((scenarioReport) =>
-    section(
-      scenarios.find(({ name }) => name === scenarioReport.name),
-      scenarioReport,
-      report,
-      charts,
-    ),
-  );
+  const sections = report.scenarios.map((scenarioReport) => {
+    const scenario = scenarios.find(({ name }) => name === scenarioReport.name);
+    return scenario === undefined ? '' : section(scenario, scenarioReport, report, charts);
+  });
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Storm report</title>
+<title>The storm: gRPC clients beyond capacity</title>
 <style>${library.style}</style>
 <style>${PAGE_STYLE}</style>
 </head>
 <body>
-<h1>The storm</h1>
-<p class="soft">More calls than the server drains, on one connection, for some seconds. Shaded: the load runs. ${escaped(versions)}.</p>
-${verdictLine(report)}
+<h1>The storm: a gRPC client asked for more than its server can take</h1>
+<p class="lead">Calls that cannot be sent have to go somewhere. A client without limits keeps them all in memory until it is killed; a client with limits refuses what does not fit, at once, and says which limit it was. Each runtime below met the same load.</p>
+${verdictBlock(report)}
+<p class="soft">${escaped(method(report))}</p>
 ${sections.join('\n')}
 <script id="storm-data" type="application/json">${data}</script>
 <script>${library.script}</script>

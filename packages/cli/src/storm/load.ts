@@ -14,6 +14,9 @@ import { OK, RESOURCE_EXHAUSTED, STATUS_NAMES } from './status-name.ts';
  */
 const SLICE_CALLS = 1000;
 
+/** Characters kept of a call's details: enough to name the cause. */
+const DETAILS_KEPT = 200;
+
 const REFUSAL_HEAD = 'refused by the ';
 const REFUSAL_TAIL = ' limit';
 
@@ -32,6 +35,7 @@ export class Load implements CallSink {
   private readonly latencies: Histogram;
   private readonly refusedBy: Map<string, number>;
   private readonly statuses: number[];
+  private readonly firstDetails: string[];
   private offered: number;
   private finished: number;
   private ok: number;
@@ -47,6 +51,7 @@ export class Load implements CallSink {
     this.latencies = new Histogram();
     this.refusedBy = new Map();
     this.statuses = STATUS_NAMES.map(() => 0);
+    this.firstDetails = STATUS_NAMES.map(() => '');
     this.offered = 0;
     this.finished = 0;
     this.ok = 0;
@@ -70,7 +75,9 @@ export class Load implements CallSink {
   }
 
   ended(startedMs: number, code: number, details: string): void {
-    this.statuses[code] = (this.statuses[code] ?? 0) + 1;
+    const before = this.statuses[code] ?? 0;
+    if (before === 0) this.firstDetails[code] = details.slice(0, DETAILS_KEPT);
+    this.statuses[code] = before + 1;
     if (code === OK) {
       this.ok++;
       this.finished++;
@@ -90,6 +97,7 @@ export class Load implements CallSink {
     this.latencies.reset();
     this.refusedBy.clear();
     this.statuses.fill(0);
+    this.firstDetails.fill('');
     this.offered = 0;
     this.finished = 0;
     this.ok = 0;
@@ -104,6 +112,7 @@ export class Load implements CallSink {
       refused: this.refused,
       refusedBy: Object.fromEntries(this.refusedBy),
       statuses: [...this.statuses],
+      firstDetails: [...this.firstDetails],
       p50Ms: this.latencies.quantileMs(0.5),
       p99Ms: this.latencies.quantileMs(0.99),
     };

@@ -32,6 +32,8 @@ export interface Counts {
   refusedBy: Record<string, number>;
   /** By status number. */
   statuses: number[];
+  /** By status number, the details of the first call that ended with it; empty where none did. */
+  firstDetails: string[];
   p50Ms: number;
   p99Ms: number;
 }

@@ -1,7 +1,8 @@
 // One runtime under one scenario, from start to end of its two processes: warm-up, idle, unloaded,
 // storms in a row, settle. The order is the method: idle is measured after the warm-up and a burst
 // of refusals, in the same way as the memory after the load.
-// A client that dies ends the run early; what was seen until then is its result.
+// A client that dies, or is ended because its time is up, ends the run early; what was seen until
+// then is its result.
 
 import { Child, ChildDied } from './child.ts';
 import type { Cores } from './cores.ts';
@@ -40,6 +41,8 @@ export interface RunMeasured {
   /** Samples from the start of the first storm. */
   readonly samples: Sample[];
   crash: string | null;
+  /** Seconds from the start of the first storm to the death; null if the client lived. */
+  crashSeconds: number | null;
 }
 
 /** Told where a run stands, for the terminal. */
@@ -57,6 +60,8 @@ export interface RunPlan {
   /** Length of a storm; stretched for a runtime that gets only one. */
   readonly seconds: number;
   readonly cores: Cores;
+  /** When the run is ended whatever it is at, ms on the clock of `performance.now()`. */
+  readonly untilMs: number;
 }
 
 /** What a drain usually takes; for the progress bar. */
@@ -92,6 +97,7 @@ class Run {
       storms: [],
       samples: [],
       crash: null,
+      crashSeconds: null,
     };
     this.server = new Child({ role: 'server', heapCapMB: null, cores: plan.cores });
     this.client = new Child({
@@ -103,6 +109,8 @@ class Run {
   }
 
   async run(): Promise<RunMeasured> {
+    const leftMs = Math.max(0, this.plan.untilMs - performance.now());
+    const timeUp = setTimeout(() => this.timeUp(), leftMs);
     try {
       await this.connect();
       await this.warmUp();
@@ -110,11 +118,19 @@ class Run {
     } catch (error) {
       if (!(error instanceof ChildDied)) throw error;
       this.measured.crash = error.message;
+      this.measured.crashSeconds = error.ageSeconds;
     } finally {
+      clearTimeout(timeUp);
       this.client.end();
       this.server.end();
     }
     return this.measured;
+  }
+
+  /** Either may be the one that is waited for. */
+  private timeUp(): void {
+    this.client.giveUp('ran out of the time of its run; ended');
+    this.server.giveUp('ran out of the time of its run; ended');
   }
 
   private async connect(): Promise<void> {

@@ -15,13 +15,18 @@ export interface Series {
   finished: number[];
   refused: number[];
   inFlight: number[];
+  openStreams: (number | null)[];
+  waitingCalls: (number | null)[];
   queueItems: (number | null)[];
   queueBytes: (number | null)[];
   socketBytes: (number | null)[];
   rssMB: number[];
-  liveMB: number[];
   /** Seconds in which a load ran: from, to. */
   loads: [number, number][];
+  /** RSS before the load; null if the client died before it could be measured. */
+  idleRssMB: number | null;
+  /** Why the client died and when, which may be after its last sample; null if it lived. */
+  crash: { why: string; second: number } | null;
 }
 
 /** Rates per second between two samples. */
@@ -62,15 +67,18 @@ export function seriesOf(measured: RunMeasured): Series {
     finished: [],
     refused: [],
     inFlight: [],
+    openStreams: [],
+    waitingCalls: [],
     queueItems: [],
     queueBytes: [],
     socketBytes: [],
     rssMB: [],
-    liveMB: [],
     loads: storms.map((storm) => [
       round((storm.fromMs - originMs) / 1000, 2),
       round((storm.toMs - originMs) / 1000, 2),
     ]),
+    idleRssMB: measured.idle === null ? null : round(measured.idle.rss / 1e6, 1),
+    crash: null,
   };
   let oldest = 0;
   for (const sample of samples) {
@@ -82,11 +90,19 @@ export function seriesOf(measured: RunMeasured): Series {
     series.finished.push(Math.round(rates.finished));
     series.refused.push(Math.round(rates.refused));
     series.inFlight.push(sample.offered - sample.refused - sample.finished);
+    series.openStreams.push(sample.openStreams);
+    series.waitingCalls.push(sample.waitingCalls);
     series.queueItems.push(sample.queueItems);
     series.queueBytes.push(sample.queueBytes);
     series.socketBytes.push(sample.socketBytes);
     series.rssMB.push(round(sample.rss / 1e6, 1));
-    series.liveMB.push(round((sample.heapUsed + sample.external) / 1e6, 1));
+  }
+  if (measured.crash !== null) {
+    const last = series.seconds.at(-1) ?? 0;
+    const second = round(Math.max(last, measured.crashSeconds ?? 0), 2);
+    series.crash = { why: measured.crash, second };
+    // A client that died under its first load told no end of it.
+    if (storms.length === 0) series.loads.push([0, second]);
   }
   return series;
 }

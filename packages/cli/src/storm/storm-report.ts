@@ -18,6 +18,8 @@ export interface RuntimeFigures {
   lost: number;
   /** Ended calls by status name, refusals included. */
   statuses: Record<string, number>;
+  /** Details of the first call that ended with each status, where it had any. */
+  statusDetails: Record<string, string>;
   /** Best 250 ms of the warm-up, 100 in flight, the server's clock off. */
   peakClosedLoopRps: number;
   /** Calls per second that ended OK while the load ran; the worst of the storms in a row. */
@@ -38,6 +40,8 @@ export interface RuntimeFigures {
   peaksMB: number[];
   peakQueueItems: number | null;
   peakQueueBytes: number | null;
+  /** Calls that waited for a place on the connection, at most. */
+  peakWaitingCalls: number | null;
   /** What was still queued, open or waiting 5 s after the load; null where no API shows it. */
   depthsAfter: Record<string, number> | null;
   crashed: boolean;

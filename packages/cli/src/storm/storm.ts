@@ -2,26 +2,27 @@
 // prints the tables, writes the reports. Owns the order and the output; what is measured and how is
 // in run-runtime.ts, what has to hold in verdict.ts.
 
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve as resolvePath } from 'node:path';
 import { type Chart, chartsOf } from './charts.ts';
 import { endAllChildren } from './child.ts';
 import { type Cores, pinToCores } from './cores.ts';
 import { figuresOf } from './figures.ts';
-import { htmlReport, readPlotLibrary } from './html-report.ts';
 import type { StormOptions } from './options.ts';
+import { reportFault, writeReports } from './report-files.ts';
 import { expectedSeconds, measureCeiling, runRuntime } from './run-runtime.ts';
-import { PHASES, SCENARIOS, type Scenario } from './scenarios.ts';
+import { PHASES, type RuntimeName, SCENARIOS, type Scenario, SLACK_SECONDS } from './scenarios.ts';
 import { type Series, seriesOf } from './series.ts';
 import type { ScenarioReport, StormReport, Verdict } from './storm-report.ts';
 import { finalText, runtimeSentence } from './summary.ts';
 import { judge } from './verdict.ts';
 import { StormView } from './view.ts';
 
+const MOST_COLUMNS = 100;
+
 /** Exit code of a run in which a promise failed. */
 const EXIT_FAILED = 1;
+/** Exit code of options that cannot be followed. */
+const EXIT_USAGE = 2;
 /** Exit code of a shell for a process ended by Ctrl-C: 128 + SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
@@ -39,6 +40,24 @@ function versions(): Record<string, string> {
   };
 }
 
+/**
+ * When each run has to be over: the expected ends of all runs so far, and the slack of its runtime.
+ * Time that one run saved is there for the next.
+ */
+class Schedule {
+  private expectedEndMs: number;
+
+  constructor(nowMs: number) {
+    this.expectedEndMs = nowMs + PHASES.ceiling * 1000;
+  }
+
+  /** Ms on the clock given to the constructor. */
+  endOfNext(runtime: RuntimeName, seconds: number): number {
+    this.expectedEndMs += expectedSeconds(runtime, seconds) * 1000;
+    return this.expectedEndMs + SLACK_SECONDS[runtime] * 1000;
+  }
+}
+
 interface ScenarioOutcome {
   readonly report: ScenarioReport;
   readonly verdicts: readonly Verdict[];
@@ -50,6 +69,7 @@ async function runScenario(
   options: StormOptions,
   cores: Cores,
   view: StormView,
+  schedule: Schedule,
 ): Promise<ScenarioOutcome> {
   const report: ScenarioReport = {
     name: scenario.name,
@@ -62,22 +82,21 @@ async function runScenario(
   for (const runtime of options.runtimes) {
     const { rate, seconds } = options;
     view.run(`${scenario.name}, ${runtime}`, expectedSeconds(runtime, seconds));
-    const measured = await runRuntime({ scenario, runtime, rate, seconds, cores }, view);
+    const untilMs = schedule.endOfNext(runtime, seconds);
+    const measured = await runRuntime({ scenario, runtime, rate, seconds, cores, untilMs }, view);
     const figures = figuresOf(measured);
     report.runtimes[runtime] = figures;
     series[runtime] = seriesOf(measured);
     if (runtime === 'sluice') verdicts.push(...judge(scenario, rate, figures));
-    view.say(`${scenario.name}: ${runtimeSentence(scenario, runtime, figures)}`);
+    const sentence = runtimeSentence(scenario, rate, runtime, figures);
+    view.say(`${scenario.name}: ${sentence}`);
   }
   return { report, verdicts, charts: chartsOf(scenario.name, series) };
 }
 
-/** Opens a file in a browser where there is one; what comes of it is nobody's concern. */
-function openInBrowser(file: string): void {
-  const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(opener, [file], { stdio: 'ignore', detached: true });
-  child.on('error', () => {});
-  child.unref();
+/** Where lines of words break: the terminal's width, but no longer than is good to read. */
+function textColumns(): number {
+  return Math.min(process.stdout.columns ?? MOST_COLUMNS, MOST_COLUMNS);
 }
 
 function totalSeconds(options: StormOptions): number {
@@ -89,22 +108,30 @@ function totalSeconds(options: StormOptions): number {
 
 /** Runs the storm and resolves to the exit code. */
 export async function storm(options: StormOptions): Promise<number> {
+  const fault = reportFault(options);
+  if (fault !== null) {
+    process.stderr.write(`sluice: ${fault}\n`);
+    return EXIT_USAGE;
+  }
+  const cores = pinToCores();
+  const view = new StormView(process.stdout, totalSeconds(options), () => performance.now());
+  const schedule = new Schedule(performance.now());
   const interrupted = (): void => {
     endAllChildren();
+    view.finish();
+    process.stderr.write('sluice: interrupted; every process of the storm was ended\n');
     process.exit(EXIT_INTERRUPTED);
   };
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', interrupted);
 
-  const cores = pinToCores();
-  const view = new StormView(process.stdout, totalSeconds(options), () => performance.now());
   const outcomes: ScenarioOutcome[] = [];
   let generatorCeilingRps = 0;
   try {
     view.run('the load generator', PHASES.ceiling);
     generatorCeilingRps = await measureCeiling(cores, view);
     for (const scenario of options.scenarios) {
-      outcomes.push(await runScenario(scenario, options, cores, view));
+      outcomes.push(await runScenario(scenario, options, cores, view, schedule));
     }
   } finally {
     endAllChildren();
@@ -119,18 +146,8 @@ export async function storm(options: StormOptions): Promise<number> {
     verdicts,
     scenarios: outcomes.map((outcome) => outcome.report),
   };
-  process.stdout.write(`\n${finalText(SCENARIOS, report)}\n\n`);
+  process.stdout.write(`\n${finalText(SCENARIOS, report, textColumns())}\n\n`);
   const charts = outcomes.flatMap((outcome) => outcome.charts);
   writeReports(options, report, charts);
   return report.held ? 0 : EXIT_FAILED;
-}
-
-function writeReports(options: StormOptions, report: StormReport, charts: readonly Chart[]): void {
-  if (options.jsonFile !== null) {
-    writeFileSync(options.jsonFile, `${JSON.stringify(report, null, 2)}\n`);
-    process.stdout.write(`figures: ${resolvePath(options.jsonFile)}\n`);
-  }
-  writeFileSync(options.htmlFile, htmlReport(SCENARIOS, report, charts, readPlotLibrary()));
-  process.stdout.write(`curves:  ${resolvePath(options.htmlFile)}\n`);
-  if (options.opens && process.stdout.isTTY) openInBrowser(options.htmlFile);
 }

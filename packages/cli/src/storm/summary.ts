@@ -1,34 +1,60 @@
-// The storm's outcome in words and tables, for the terminal and, the sentences, for the HTML
-// report. Pure. Says what happened to each runtime, not what to think of it.
+// The storm's outcome in words and tables, for the terminal and, in part, for the HTML report.
+// Pure. Says what happened to each runtime, not what to think of it.
 
 import type { Scenario } from './scenarios.ts';
 import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
-import { bytes, count, megabytes, milliseconds, table } from './text-table.ts';
+import { bytes, count, megabytes, milliseconds, table, wrapped } from './text-table.ts';
+
+/** Below this share of the nominal rate a sentence says how far the load got. */
+const REACHED = 0.95;
+
+/** A runtime's name in a sentence. */
+export function displayName(name: string): string {
+  return name === 'sluice' ? 'Sluice' : name;
+}
+
+/** Whatever cannot be offered is a result too: a runtime whose calls are slow to make holds it up. */
+function heldUp(figures: RuntimeFigures, offeredRps: number): string {
+  if (figures.achievedOfferedRps >= REACHED * offeredRps) return '';
+  return ` (its process found time for ${count(figures.achievedOfferedRps)} of the ${count(offeredRps)} a second)`;
+}
 
 /** What one runtime did, as a sentence. */
-export function runtimeSentence(scenario: Scenario, name: string, figures: RuntimeFigures): string {
+export function runtimeSentence(
+  scenario: Scenario,
+  offeredRps: number,
+  name: string,
+  figures: RuntimeFigures,
+): string {
+  const who = displayName(name);
   if (figures.crashed) {
-    return `${name} died (${figures.crash}) with ${count(figures.lost)} calls waiting in its memory, ${count(figures.finished)} ended.`;
+    return `${who} died (${figures.crash}) at ${megabytes(figures.peakRssMB)} with ${count(figures.lost)} calls held in memory; ${count(figures.finished)} had ended.`;
   }
+  const took = `took on ${count(figures.accepted)} calls${heldUp(figures, offeredRps)}`;
   const did = scenario.stopsServer
-    ? `took on ${count(figures.accepted)} calls`
-    : `answered ${count(figures.goodputRps)} calls a second`;
+    ? `${count(figures.statuses.OK ?? 0)} of which ended OK later`
+    : `answered ${count(figures.goodputRps)} a second`;
   const refused =
     figures.refused > 0 ? `refused ${count(figures.refused)} at once` : 'refused none';
+  const grew = `grew by ${megabytes(figures.rssGrowthMB)} to ${megabytes(figures.peakRssMB)}`;
   const lost = figures.lost > 0 ? `; ${count(figures.lost)} calls never ended` : '';
-  return `${name} ${did}, ${refused}, and grew by ${megabytes(figures.rssGrowthMB)}${lost}.`;
+  return `${who} ${took}, ${did}; it ${refused} and ${grew}${lost}.`;
+}
+
+/** What a scenario puts the runtimes under. */
+export function lead(report: ScenarioReport): string {
+  const offered = `${count(report.offeredRps)} calls a second are offered`;
+  return report.serverCapacityRps === 0
+    ? `${offered} to a server that stopped reading.`
+    : `${offered} to a server that answers ${count(report.serverCapacityRps)}.`;
 }
 
 /** The headline of a scenario. */
 export function headline(scenario: Scenario, report: ScenarioReport): string {
-  const offered = `${count(report.offeredRps)} calls a second`;
-  const lead = scenario.stopsServer
-    ? `${offered} offered to a server that stopped reading.`
-    : `${offered} offered to a server that drains ${count(report.serverCapacityRps)}.`;
   const sentences = Object.entries(report.runtimes).map(([name, figures]) =>
-    runtimeSentence(scenario, name, figures),
+    runtimeSentence(scenario, report.offeredRps, name, figures),
   );
-  return [lead, ...sentences].join(' ');
+  return [lead(report), ...sentences].join(' ');
 }
 
 type Row = readonly [label: string, cell: (figures: RuntimeFigures) => string];
@@ -38,74 +64,117 @@ function known(value: number | null, unit: (value: number) => string): string {
 }
 
 function latency(figures: RuntimeFigures, ms: number): string {
-  return (figures.statuses.OK ?? 0) > 0 ? milliseconds(ms) : 'none ended OK';
+  return (figures.statuses.OK ?? 0) > 0 ? milliseconds(ms) : 'none OK';
 }
 
-function byLimit(figures: RuntimeFigures): string {
-  const limits = Object.entries(figures.refusedBy).sort(([, left], [, right]) => right - left);
-  return limits.map(([name, calls]) => `${name} ${count(calls)}`).join(', ') || 'none';
+/** A memory figure of a process, 0 where it died before. */
+function memory(value: number): string {
+  return value > 0 ? megabytes(value) : 'not reached';
 }
 
-const ROWS: readonly Row[] = [
+const CALL_ROWS: readonly Row[] = [
   ['calls offered', (figures) => count(figures.offered)],
   ['offered per second, worst storm', (figures) => count(figures.achievedOfferedRps)],
   ['accepted', (figures) => count(figures.accepted)],
-  ['  ended', (figures) => count(figures.finished)],
-  ['  never ended', (figures) => count(figures.lost)],
-  ['refused', (figures) => count(figures.refused)],
-  ['  by limit', byLimit],
-  ['answered per second while loaded', (figures) => count(figures.goodputRps)],
-  ['closed loop, 100 in flight, per second', (figures) => count(figures.peakClosedLoopRps)],
-  ['latency p50 while loaded', (figures) => latency(figures, figures.p50Ms)],
-  ['latency p99 while loaded', (figures) => latency(figures, figures.p99Ms)],
-  ['latency p99 at half of capacity', (figures) => milliseconds(figures.unloadedP99Ms)],
-  ['queue, items at most', (figures) => known(figures.peakQueueItems, count)],
-  ['queue, bytes at most', (figures) => known(figures.peakQueueBytes, bytes)],
-  ['RSS idle', (figures) => megabytes(figures.idleRssMB)],
-  ['RSS peak', (figures) => megabytes(figures.peakRssMB)],
-  ['RSS growth', (figures) => megabytes(figures.rssGrowthMB)],
-  ['RSS peak, storm by storm', (figures) => figures.peaksMB.map((mb) => mb.toFixed(0)).join(', ')],
-  ['live memory idle', (figures) => megabytes(figures.idleLiveMB)],
-  [
-    'live memory 5 s after',
-    (figures) => (figures.liveAfterMB > 0 ? megabytes(figures.liveAfterMB) : 'not reached'),
-  ],
-  ['end of the process', (figures) => figures.crash ?? 'alive'],
 ];
+
+const FIGURE_ROWS: readonly Row[] = [
+  ['OK per second while loaded', (figures) => count(figures.goodputRps)],
+  ['closed loop, 100 in flight, per second', (figures) => count(figures.peakClosedLoopRps)],
+  ['latency p50, OK calls of the storm', (figures) => latency(figures, figures.p50Ms)],
+  ['latency p99, OK calls of the storm', (figures) => latency(figures, figures.p99Ms)],
+  ['latency p99 at half of capacity', (figures) => milliseconds(figures.unloadedP99Ms)],
+  ['calls waiting, at most', (figures) => known(figures.peakWaitingCalls, count)],
+  ['frames queued, at most', (figures) => known(figures.peakQueueItems, count)],
+  ['bytes queued, at most', (figures) => known(figures.peakQueueBytes, bytes)],
+  ['RSS idle', (figures) => memory(figures.idleRssMB)],
+  ['RSS peak', (figures) => memory(figures.peakRssMB)],
+  ['RSS growth', (figures) => megabytes(figures.rssGrowthMB)],
+  [
+    'RSS peak, storm by storm',
+    (figures) => `${figures.peaksMB.map((mb) => mb.toFixed(0)).join(', ')} MB`,
+  ],
+  ['live memory idle', (figures) => memory(figures.idleLiveMB)],
+  ['live memory 5 s after', (figures) => memory(figures.liveAfterMB)],
+  ['the process', (figures) => (figures.crashed ? 'died' : 'lived')],
+];
+
+/** The keys of all runtimes' counts, the most frequent first. */
+function namesOf(counts: readonly Record<string, number>[]): string[] {
+  const total = new Map<string, number>();
+  for (const one of counts) {
+    for (const [name, calls] of Object.entries(one)) {
+      total.set(name, (total.get(name) ?? 0) + calls);
+    }
+  }
+  return [...total].sort(([, left], [, right]) => right - left).map(([name]) => name);
+}
+
+/** How calls ended: a row for each status of an accepted call, then one for each limit. */
+function endRows(runtimes: readonly RuntimeFigures[]): Row[] {
+  const statuses = namesOf(runtimes.map((figures) => figures.statuses));
+  const limits = namesOf(runtimes.map((figures) => figures.refusedBy));
+  return [
+    ...statuses
+      .filter((name) => name !== 'RESOURCE_EXHAUSTED')
+      .map((name): Row => [`  ended ${name}`, (figures) => count(figures.statuses[name] ?? 0)]),
+    ['  never ended', (figures) => count(figures.lost)],
+    ['refused at once', (figures) => count(figures.refused)],
+    ...limits.map(
+      (name): Row => [`  by the ${name} limit`, (figures) => count(figures.refusedBy[name] ?? 0)],
+    ),
+  ];
+}
 
 /** The rows of a scenario's table, headings first. */
 export function scenarioRows(report: ScenarioReport): string[][] {
   const names = Object.keys(report.runtimes);
   const runtimes = Object.values(report.runtimes);
-  const rows = ROWS.map(([label, cell]) => [label, ...runtimes.map(cell)]);
-  return [[report.name, ...names], ...rows];
+  const rows = [...CALL_ROWS, ...endRows(runtimes), ...FIGURE_ROWS];
+  const cells = rows.map(([label, cell]) => [label, ...runtimes.map(cell)]);
+  return [[report.name, ...names], ...cells];
 }
 
-/** The promises as rows, headings first. */
-export function verdictRows(verdicts: readonly Verdict[]): string[][] {
-  const rows = verdicts.map((verdict) => [
-    `${verdict.held ? 'held  ' : 'FAILED'}  ${verdict.promise}`,
-    verdict.figure,
-    verdict.bar,
-  ]);
-  return [['promise', 'measured', 'promised'], ...rows];
+/** One promise on two lines: what, then the figure and its bar. */
+function verdictText(verdict: Verdict, columns: number): string {
+  const mark = verdict.held ? 'held   ' : 'FAILED ';
+  const figure = `${verdict.figure} (promised: ${verdict.bar})`;
+  const line = `${mark} ${verdict.promise}: ${figure}`;
+  return wrapped(line, columns - mark.length - 1).join(`\n${' '.repeat(mark.length + 1)}`);
 }
 
-/** Everything the terminal prints at the end. */
-export function finalText(scenarios: readonly Scenario[], report: StormReport): string {
+/** How many promises held, in one line. */
+export function verdictLine(report: StormReport): string {
+  const failed = report.verdicts.filter((verdict) => !verdict.held).length;
+  if (report.verdicts.length === 0) return 'No promise was judged: Sluice did not run.';
+  if (failed === 0) return `All ${report.verdicts.length} promises of Sluice held.`;
+  return `${failed} of ${report.verdicts.length} promises of Sluice FAILED.`;
+}
+
+/**
+ * Everything the terminal prints at the end.
+ * @param columns where lines of words break; tables are narrow enough for 80
+ */
+export function finalText(
+  scenarios: readonly Scenario[],
+  report: StormReport,
+  columns: number,
+): string {
   const parts: string[] = [];
   for (const scenarioReport of report.scenarios) {
     const scenario = scenarios.find(({ name }) => name === scenarioReport.name);
-    if (scenario !== undefined) parts.push(headline(scenario, scenarioReport));
+    if (scenario !== undefined) {
+      parts.push(wrapped(headline(scenario, scenarioReport), columns).join('\n'));
+    }
     parts.push(table(scenarioRows(scenarioReport)));
     const verdicts = report.verdicts.filter((verdict) => verdict.scenario === scenarioReport.name);
-    if (verdicts.length > 0) parts.push(table(verdictRows(verdicts)));
+    if (verdicts.length > 0) {
+      parts.push(verdicts.map((verdict) => verdictText(verdict, columns)).join('\n'));
+    }
   }
-  const failed = report.verdicts.filter((verdict) => !verdict.held).length;
-  const ceiling = `The generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
-  parts.push(ceiling);
-  if (report.verdicts.length === 0) parts.push('No promise was judged: Sluice did not run.');
-  else if (failed === 0) parts.push(`All ${report.verdicts.length} promises held.`);
-  else parts.push(`${failed} of ${report.verdicts.length} promises FAILED.`);
+  parts.push(
+    `The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`,
+  );
+  parts.push(verdictLine(report));
   return parts.join('\n\n');
 }

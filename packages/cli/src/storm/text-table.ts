@@ -9,7 +9,8 @@ export function count(value: number): string {
 
 /** A figure in MB (10^6 bytes) as `12.3 MB`. */
 export function megabytes(value: number): string {
-  return `${value.toFixed(1)} MB`;
+  const text = value.toFixed(1);
+  return `${text === '-0.0' ? '0.0' : text} MB`;
 }
 
 /** Milliseconds with as many digits as they deserve. */
@@ -23,6 +24,22 @@ export function bytes(value: number): string {
   if (value < 1000) return `${value} B`;
   if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
   return `${(value / 1e6).toFixed(1)} MB`;
+}
+
+/** Text as lines of at most `columns` characters, broken at blanks; a longer word is left whole. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  lines.push(line);
+  return lines;
 }
 
 /**

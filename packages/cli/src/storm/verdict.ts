@@ -13,6 +13,11 @@ function legitimateStatuses(scenario: Scenario): readonly string[] {
   return scenario.deadlineBeyondLoadMs === null ? ['OK'] : ['OK', 'DEADLINE_EXCEEDED'];
 }
 
+function strayText(name: string, calls: number, figures: RuntimeFigures): string {
+  const details = figures.statusDetails[name];
+  return `${name} ${count(calls)}${details === undefined ? '' : ` ("${details}")`}`;
+}
+
 /**
  * The promises of one scenario, judged.
  * @param offeredRps the nominal rate
@@ -101,7 +106,7 @@ export function judge(scenario: Scenario, offeredRps: number, figures: RuntimeFi
   say(
     'accepted calls end with the status due to them',
     stray.length === 0,
-    stray.map(([name, calls]) => `${name} ${count(calls)}`).join(', ') || 'all of them',
+    stray.map(([name, calls]) => strayText(name, calls, figures)).join(', ') || 'all of them',
     legitimate.join(' or '),
   );
 

@@ -1,11 +1,11 @@
-// The storm while it runs: on a terminal four lines redrawn in place (progress, rates, queue,
-// memory), elsewhere one plain line a second. Writes to one stream and never reads.
-// Invariant: finish() leaves the cursor below what was drawn, whatever was on screen.
+// The storm while it runs: on a terminal a few lines redrawn in place (progress, rates, queue,
+// calls held, memory), elsewhere one plain line a second. Writes to one stream and never reads.
+// Invariant: no drawn line wraps, so that going up as many lines as were drawn removes them all.
 
 import type { Sample } from './protocol.ts';
 import type { RunWatcher } from './run-runtime.ts';
 import { type Rates, ratesBetween } from './series.ts';
-import { bytes, count, megabytes } from './text-table.ts';
+import { bytes, count, megabytes, wrapped } from './text-table.ts';
 
 /** What the view writes to; a part of `process.stdout`. */
 export interface TextOutput {
@@ -16,6 +16,9 @@ export interface TextOutput {
 
 const BAR_CELLS = 28;
 const SPARK_CELLS = 40;
+/** Top of the memory bars unless a client passes it, so that two runtimes are drawn to one scale. */
+const MEMORY_SCALE_BYTES = 500e6;
+const DEFAULT_COLUMNS = 80;
 const SPARKS = '\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588';
 const FULL = '\u2588';
 const EMPTY = '\u2591';
@@ -29,9 +32,9 @@ export function progressBar(fraction: number, cells: number): string {
   return FULL.repeat(full) + EMPTY.repeat(cells - full);
 }
 
-/** The last values as a row of bars, scaled from 0 to the highest of all. */
-export function sparkline(values: readonly number[], cells: number): string {
-  const top = Math.max(1e-9, ...values);
+/** The last values as a row of bars, scaled from 0 to `scale` or the highest of all. */
+export function sparkline(values: readonly number[], cells: number, scale: number): string {
+  const top = Math.max(1e-9, scale, ...values);
   let line = '';
   for (const value of values.slice(-cells)) {
     const level = Math.min(SPARKS.length - 1, Math.floor((value / top) * SPARKS.length));
@@ -56,7 +59,7 @@ export class StormView implements RunWatcher {
   private phaseStartedMs: number;
   private samples: Sample[];
   private rss: number[];
-  private queue: number[];
+  private held: number[];
   private drawnLines: number;
   private plainMs: number;
 
@@ -77,7 +80,7 @@ export class StormView implements RunWatcher {
     this.phaseStartedMs = now();
     this.samples = [];
     this.rss = [];
-    this.queue = [];
+    this.held = [];
     this.drawnLines = 0;
     this.plainMs = 0;
   }
@@ -94,7 +97,7 @@ export class StormView implements RunWatcher {
     this.title = title;
     this.samples = [];
     this.rss = [];
-    this.queue = [];
+    this.held = [];
   }
 
   phase(name: string, seconds: number): void {
@@ -112,19 +115,20 @@ export class StormView implements RunWatcher {
     this.samples.push(sample);
     if (this.samples.length > RATE_WINDOW_SAMPLES) this.samples.shift();
     this.rss.push(sample.rss);
-    this.queue.push(sample.queueBytes ?? sample.offered - sample.refused - sample.finished);
+    this.held.push(heldCalls(sample));
     this.draw();
   }
 
-  /** A line that stays. */
+  /** Text that stays. */
   say(text: string): void {
-    this.erase();
-    this.out.write(`${text}\n`);
+    const lines = wrapped(text, this.columns());
+    this.out.write(`${this.erased()}${lines.join('\n')}\n`);
   }
 
   /** Removes what is redrawn. */
   finish(): void {
-    this.erase();
+    const erased = this.erased();
+    if (erased !== '') this.out.write(erased);
     this.phaseName = '';
   }
 
@@ -140,29 +144,38 @@ export class StormView implements RunWatcher {
       this.plain();
       return;
     }
-    this.erase();
-    const columns = this.out.columns ?? 100;
-    const lines = this.lines().map((line) => line.slice(0, columns - 1));
-    this.out.write(`${lines.join('\n')}\n`);
+    const columns = this.columns();
+    const lines = this.lines().map((line) => line.slice(0, columns));
+    // One write, or a terminal shows the moment in between.
+    this.out.write(`${this.erased()}${lines.join('\n')}\n`);
     this.drawnLines = lines.length;
   }
 
+  /** One less than there are: a terminal may wrap after its last column. */
+  private columns(): number {
+    return (this.out.columns ?? DEFAULT_COLUMNS) - 1;
+  }
+
   private lines(): string[] {
-    const fraction = this.fraction();
-    const left = Math.max(0, Math.round(this.totalSeconds * (1 - fraction)));
-    const bar = progressBar(fraction, BAR_CELLS);
-    const percent = `${Math.round(fraction * 100)} %`.padStart(5);
-    const lines = [`${bar} ${percent}  ${left} s left   ${this.title}: ${this.phaseName}`];
+    const lines = [`${this.progress()}`, `${this.title}: ${this.phaseName}`];
     const newest = this.samples.at(-1);
     if (newest === undefined) return lines;
-    const rates = this.rates(newest);
-    lines.push(`  per second  ${rateText(rates, 9)}`);
-    lines.push(`  queue       ${depthText(newest)}`);
-    lines.push(`              ${sparkline(this.queue, SPARK_CELLS)}`);
-    lines.push(
-      `  memory      RSS ${megabytes(newest.rss / 1e6)}  ${sparkline(this.rss, SPARK_CELLS)}`,
-    );
+    const { offered, accepted, finished, refused } = this.rates(newest);
+    lines.push(`  offered  ${rate(offered)}   accepted  ${rate(accepted)}`);
+    lines.push(`  refused  ${rate(refused)}   ended     ${rate(finished)}`);
+    lines.push(`  queue    ${queueText(newest)}`);
+    const held = `${count(heldCalls(newest))} calls`.padEnd(14);
+    lines.push(`  held     ${held} ${sparkline(this.held, SPARK_CELLS, 0)}`);
+    const rss = `${megabytes(newest.rss / 1e6)} RSS`.padEnd(14);
+    lines.push(`  memory   ${rss} ${sparkline(this.rss, SPARK_CELLS, MEMORY_SCALE_BYTES)}`);
     return lines;
+  }
+
+  private progress(): string {
+    const fraction = this.fraction();
+    const left = Math.max(0, Math.round(this.totalSeconds * (1 - fraction)));
+    const percent = `${Math.round(fraction * 100)} %`.padStart(5);
+    return `${progressBar(fraction, BAR_CELLS)} ${percent}, ${left} s left`;
   }
 
   private plain(): void {
@@ -171,36 +184,37 @@ export class StormView implements RunWatcher {
     if (newest === undefined || nowMs - this.plainMs < PLAIN_EVERY_MS) return;
     this.plainMs = nowMs;
     const percent = `${Math.round(this.fraction() * 100)} %`.padStart(5);
-    const rates = rateText(this.rates(newest), 0);
-    const rss = megabytes(newest.rss / 1e6);
-    this.out.write(
-      `${percent}  ${this.title}: ${this.phaseName}; per second ${rates}; ${depthText(newest)}; RSS ${rss}\n`,
-    );
+    const { offered, accepted, finished, refused } = this.rates(newest);
+    const rates = `offered ${count(offered)}/s, accepted ${count(accepted)}/s, refused ${count(refused)}/s, ended ${count(finished)}/s`;
+    const held = `held ${count(heldCalls(newest))} calls`;
+    const rss = `RSS ${megabytes(newest.rss / 1e6)}`;
+    const where = `${this.title}: ${this.phaseName}`;
+    this.out.write(`${percent}  ${where}: ${rates}; queue ${queueText(newest)}; ${held}; ${rss}\n`);
   }
 
   private rates(newest: Sample): Rates {
     return ratesBetween(this.samples[0] ?? newest, newest);
   }
 
-  private erase(): void {
-    if (this.drawnLines > 0) this.out.write(UP_AND_CLEAR.repeat(this.drawnLines));
+  private erased(): string {
+    const erased = UP_AND_CLEAR.repeat(this.drawnLines);
     this.drawnLines = 0;
+    return erased;
   }
 }
 
-function rateText(rates: Rates, width: number): string {
-  const cell = (name: string, rate: number): string => `${name} ${count(rate).padStart(width)}`;
-  return [
-    cell('offered', rates.offered),
-    cell('accepted', rates.accepted),
-    cell('finished', rates.finished),
-    cell('refused', rates.refused),
-  ].join('  ');
+/** Calls taken on and not ended. */
+function heldCalls(sample: Sample): number {
+  return sample.offered - sample.refused - sample.finished;
 }
 
-function depthText(sample: Sample): string {
-  const pending = `in flight ${count(sample.offered - sample.refused - sample.finished)}`;
-  if (sample.queueItems === null) return `${pending}, queue not shown by this runtime`;
-  const items = `${count(sample.queueItems)} items, ${bytes(sample.queueBytes ?? 0)}`;
-  return `${items}, socket ${bytes(sample.socketBytes ?? 0)}, waiting ${count(sample.waitingCalls ?? 0)}, ${pending}`;
+function rate(perSecond: number): string {
+  return `${count(perSecond)}/s`.padStart(11);
+}
+
+function queueText(sample: Sample): string {
+  if (sample.queueItems === null) return 'not shown by this runtime';
+  const queued = `${count(sample.queueItems)} frames, ${bytes(sample.queueBytes ?? 0)}`;
+  const socket = `socket ${bytes(sample.socketBytes ?? 0)}`;
+  return `${queued}; ${socket}; ${count(sample.waitingCalls ?? 0)} calls waiting`;
 }

@@ -135,5 +135,7 @@ test('each issued call is offered once and ends as finished, refused or in fligh
   assert.equal(load.inFlight, counts.offered - 5);
   sinks[5]?.ended(0, 4, 'too late');
   assert.equal(load.counts().statuses[4], 1);
-  assert.equal(load.inFlight, counts.offered - 6);
+  sinks[5]?.ended(0, 4, 'later still');
+  assert.equal(load.counts().firstDetails[4], 'too late');
+  assert.equal(load.inFlight, counts.offered - 7);
 });

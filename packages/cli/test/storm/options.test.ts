@@ -2,10 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseCpuList } from '../../dist/storm/cores.js';
 import { parseStormOptions, STORM_HELP } from '../../dist/storm/options.js';
+import { reportFault } from '../../dist/storm/report-files.js';
 
 function fault(...args: string[]): string {
   const parsed = parseStormOptions(args);
@@ -41,7 +45,11 @@ test('--only takes scenarios and runtimes, again or with commas', () => {
 test('a fault names the option, what it was given and the help', () => {
   assert.match(fault('--sceonds', '3'), /--sceonds.*sluice storm --help/);
   assert.match(fault('--rate', 'fast'), /--rate.*'fast'.*sluice storm --help/);
-  assert.match(fault('--seconds', '0'), /--seconds.*'0'/);
+  assert.match(fault('--seconds', '0'), /--seconds.*from 0\.5 to 600.*'0'/);
+  assert.match(fault('--seconds', '1e9'), /--seconds.*'1e9'/);
+  assert.match(fault('--seconds='), /--seconds.*''/);
+  assert.match(fault('--rate', '-5'), /--rate/);
+  assert.match(fault('--json='), /--json.*file/);
   assert.match(fault('--rate'), /--rate/);
   assert.match(fault('--only', 'sluice,calm'), /--only.*slow-server.*'calm'/);
   assert.match(fault('extra'), /extra/);
@@ -64,6 +72,19 @@ test('the command exits 2 on a fault, 0 on help, and says which', () => {
   assert.match(run('strom').stderr, /'strom'.*sluice --help/);
   assert.equal(run('--help').status, 0);
   assert.match(run('--version').stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('a report that cannot be written is told before the storm, by its option', () => {
+  const faultOf = (...args: string[]) => {
+    const parsed = parseStormOptions(args);
+    assert.ok(parsed.kind === 'run');
+    return reportFault(parsed.options);
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'storm-'));
+  assert.equal(faultOf('--json', join(folder, 'a.json'), '--html', join(folder, 'a.html')), null);
+  assert.match(faultOf('--json', join(folder, 'no', 'a.json')) ?? '', /^--json .*no folder .*no;/);
+  assert.match(faultOf('--html', folder) ?? '', /^--html .* is a folder/);
+  rmSync(folder, { recursive: true });
 });
 
 test('a kernel CPU list is read with its ranges', () => {

@@ -8,8 +8,8 @@ import { htmlReport, readPlotLibrary } from '../../dist/storm/html-report.js';
 import type { RunMeasured } from '../../dist/storm/run-runtime.js';
 import { SCENARIOS, type Scenario } from '../../dist/storm/scenarios.js';
 import { seriesOf } from '../../dist/storm/series.js';
-import { finalText, headline } from '../../dist/storm/summary.js';
-import { table } from '../../dist/storm/text-table.js';
+import { finalText, headline, runtimeSentence, scenarioRows } from '../../dist/storm/summary.js';
+import { table, wrapped } from '../../dist/storm/text-table.js';
 import { judge } from '../../dist/storm/verdict.js';
 import { progressBar, StormView, sparkline } from '../../dist/storm/view.js';
 import { heldFigures, sampleAt, scenarioReport, stormReport } from './example-figures.ts';
@@ -32,7 +32,8 @@ function died(): RunMeasured {
       sampleAt(1000, { queueItems: null }),
       sampleAt(3000, { offered: 20_000, finished: 300, ok: 300, rss: 600e6, queueItems: null }),
     ],
-    crash: 'heap out of memory 2.0 s into the load',
+    crash: 'heap out of memory 2.5 s into the load',
+    crashSeconds: 2.5,
   };
 }
 
@@ -41,6 +42,7 @@ function stormed(): RunMeasured {
   return {
     ...died(),
     crash: null,
+    crashSeconds: null,
     after: sampleAt(9000, { offered: 300, refused: 200, finished: 100 }),
     last: sampleAt(9000, { offered: 300, refused: 200, finished: 100, refusedBy: { q: 200 } }),
     storms: [
@@ -86,16 +88,53 @@ test('a client that died is a result: what was seen until then, and why', () => 
   assert.equal(figures.peakRssMB, 600);
   assert.equal(figures.peakQueueItems, null);
   const text = headline(slowServer(), scenarioReport({ 'grpc-js': figures }));
-  assert.match(text, /grpc-js died \(heap out of memory 2\.0 s into the load\)/);
+  assert.match(text, /grpc-js died \(heap out of memory 2\.5 s into the load\) at 600\.0 MB/);
 });
 
 test('the final text names every failed promise with its figure and its bar', () => {
   const figures = { ...heldFigures(), lost: 3, finished: 129_997 };
   const report = stormReport([scenarioReport({ sluice: figures })]);
   report.verdicts = judge(slowServer(), 100_000, figures);
-  const text = finalText(SCENARIOS, report);
-  assert.match(text, /FAILED {2}every accepted call ends exactly once +3 lost of 130,000 +0 lost/);
-  assert.match(text, /1 of 10 promises FAILED/);
+  const text = finalText(SCENARIOS, report, 100);
+  assert.match(
+    text,
+    /FAILED {2}every accepted call ends exactly once: 3 lost of 130,000 \(promised: 0 lost\)/,
+  );
+  assert.match(text, /1 of 10 promises of Sluice FAILED/);
+});
+
+test('the final text of two runtimes fits a terminal of 80 columns', () => {
+  const crowded = { ...figuresOf(died()), statuses: { DEADLINE_EXCEEDED: 4_000_000, OK: 1 } };
+  const report = stormReport([scenarioReport({ sluice: heldFigures(), 'grpc-js': crowded })]);
+  report.verdicts = judge(slowServer(), 100_000, heldFigures());
+  for (const line of finalText(SCENARIOS, report, 80).split('\n')) {
+    assert.ok(line.length <= 80, line);
+  }
+});
+
+test('the table has a row for each status and each limit that occurred', () => {
+  const other = { ...heldFigures(), statuses: { INTERNAL: 7 }, refusedBy: { 'queued-bytes': 2 } };
+  const text = table(scenarioRows(scenarioReport({ sluice: heldFigures(), other })));
+  assert.match(text, /ended OK +130,000 +0\n/);
+  assert.match(text, /ended INTERNAL +0 +7\n/);
+  assert.match(text, /by the open-calls limit +1,000,000 +0\n/);
+  assert.match(text, /by the queued-bytes limit +0 +2\n/);
+});
+
+test('a sentence says how far the load got where a runtime held it up', () => {
+  const slow = { ...heldFigures(), achievedOfferedRps: 7000 };
+  const text = runtimeSentence(slowServer(), 100_000, 'grpc-js', slow);
+  assert.match(text, /found time for 7,000 of the 100,000 a second/);
+  assert.doesNotMatch(
+    runtimeSentence(slowServer(), 100_000, 'sluice', heldFigures()),
+    /found time/,
+  );
+});
+
+test('words wrap between columns and lose nothing', () => {
+  const text = 'one two three-and-a-half four';
+  assert.deepEqual(wrapped(text, 8), ['one two', 'three-and-a-half', 'four']);
+  assert.equal(wrapped(text, 1000)[0], text);
 });
 
 test('curves carry rates over half a second and the seconds of each load', () => {
@@ -128,6 +167,60 @@ test('the HTML report is one file that refers to nothing outside itself', () => 
   assert.deepEqual(JSON.parse(data), JSON.parse(JSON.stringify({ charts })));
 });
 
+test('a failed promise is named at the top of the report', () => {
+  const figures = { ...heldFigures(), lost: 3, finished: 129_997 };
+  const report = stormReport([scenarioReport({ sluice: figures })]);
+  report.verdicts = judge(slowServer(), 100_000, figures);
+  const page = htmlReport(SCENARIOS, report, [], readPlotLibrary());
+  const top = page.slice(0, page.indexOf('<h2>'));
+  assert.match(top, /1 of 10 promises of Sluice FAILED/);
+  assert.match(top, /slow-server, every accepted call ends exactly once: 3 lost of 130,000/);
+});
+
+test('a chart names its unit and every curve of it', () => {
+  const charts = chartsOf('slow-server', {
+    sluice: seriesOf(stormed()),
+    'grpc-js': seriesOf(died()),
+  });
+  for (const chart of charts) {
+    assert.notEqual(chart.unit, '');
+    assert.ok(chart.curves.every(({ label }) => label !== ''));
+    assert.equal(chart.data.length, chart.curves.length + 1);
+    assert.ok(chart.loads.length > 0);
+  }
+  assert.deepEqual(
+    charts.filter(({ wide }) => wide).map(({ title, unit }) => [title, unit]),
+    [['Memory of the client process', 'MB']],
+  );
+});
+
+test('the memory chart shows the bar that Sluice promised', () => {
+  const [memory] = chartsOf('slow-server', { sluice: seriesOf(stormed()) });
+  assert.ok(memory);
+  assert.match(memory.curves[1]?.label ?? '', /never above 196 MB/);
+  assert.deepEqual(new Set(memory.data[2]), new Set([196]));
+});
+
+test('a death is marked when it happened, which is after the last sample', () => {
+  const series = seriesOf(died());
+  assert.equal(series.seconds.at(-1), 2);
+  assert.deepEqual(series.loads, [[0, 2.5]]);
+  for (const chart of chartsOf('slow-server', { 'grpc-js': series })) {
+    assert.deepEqual(
+      chart.marks.map(({ second, text, detail }) => [second, text, detail]),
+      [[2.5, 'grpc-js died', 'heap out of memory 2.5 s into the load']],
+    );
+  }
+});
+
+test('a queue that was empty at every sample says so', () => {
+  const charts = chartsOf('slow-server', { sluice: seriesOf(stormed()) });
+  const bytes = charts.find(({ title }) => title === 'Sluice: bytes queued');
+  const frames = charts.find(({ title }) => title.includes('frames'));
+  assert.match(bytes?.note ?? '', /Nothing waited here/);
+  assert.doesNotMatch(frames?.note ?? '', /Nothing waited here/);
+});
+
 test('a runtime that shows no depth gets no queue chart', () => {
   const titles = chartsOf('slow-server', { 'grpc-js': seriesOf(died()) }).map(
     (chart) => chart.title,
@@ -140,23 +233,29 @@ test('a progress bar is as long as asked at any fraction', () => {
   assert.equal(progressBar(0.5, 4), '\u2588\u2588\u2591\u2591');
   assert.equal(progressBar(2, 3).length, 3);
   assert.equal(progressBar(-1, 3), '\u2591\u2591\u2591');
-  assert.equal(sparkline([0, 1, 2], 2), '\u2585\u2588');
+  assert.equal(sparkline([0, 1, 2], 2, 0), '\u2585\u2588');
 });
 
 test('a terminal gets its lines redrawn in place and left clean', () => {
   let text = '';
-  const out = { write: (part: string) => (text += part), isTTY: true, columns: 200 };
+  const out = { write: (part: string) => (text += part), isTTY: true, columns: 80 };
   const view = new StormView(out, 10, () => 0);
   view.run('slow-server, sluice', 10);
   view.phase('storm', 4);
   view.sample(sampleAt(0, {}));
-  view.sample(sampleAt(500, { offered: 50_000, refused: 45_000, finished: 5000, queueItems: 12 }));
+  const counts = { offered: 50_000, refused: 45_000, finished: 4000, queueItems: 12 };
+  for (let at = 500; at < 9000; at += 100) view.sample(sampleAt(at, counts));
   assert.match(text, /slow-server, sluice: storm/);
-  assert.match(text, /offered +100,000 {2}accepted +10,000/);
-  assert.match(text, /12 items/);
+  assert.match(text, /offered +100,000\/s +accepted +10,000\/s/);
+  assert.match(text, /12 frames/);
+  assert.match(text, /1,000 calls/);
+  for (const line of text.split('\n')) {
+    const shown = line.replaceAll('\u001b[1A\u001b[2K', '');
+    assert.ok(shown.length < 80, shown);
+  }
   text = '';
   view.finish();
-  assert.equal(text, '\u001b[1A\u001b[2K'.repeat(5));
+  assert.equal(text, '\u001b[1A\u001b[2K'.repeat(7));
 });
 
 test('anything else gets a plain line a second', () => {
@@ -167,6 +266,6 @@ test('anything else gets a plain line a second', () => {
   view.phase('storm', 4);
   for (ms = 1000; ms < 3000; ms += 100) view.sample(sampleAt(ms, { queueItems: null }));
   assert.equal(text.split('\n').length - 1, 2);
-  assert.match(text, /queue not shown by this runtime/);
+  assert.match(text, /queue not shown by this runtime; held 0 calls; RSS 100\.0 MB/);
   assert.ok(!text.includes('\u001b'));
 });

@@ -83,3 +83,13 @@ test('below capacity the goodput bar is a share of what was offered', () => {
   const held = judge(scenario('slow-server'), 1000, figures).every((verdict) => verdict.held);
   assert.equal(held, true);
 });
+
+test('a stray status is told with the details of its first call', () => {
+  const changes = {
+    statuses: { OK: 129_999, UNAVAILABLE: 1, RESOURCE_EXHAUSTED: 1_070_000 },
+    statusDetails: { UNAVAILABLE: 'the peer reset the stream with REFUSED_STREAM' },
+  };
+  const verdicts = judge(scenario('slow-server'), OFFERED, { ...heldFigures(), ...changes });
+  const failed = verdicts.find((verdict) => !verdict.held);
+  assert.equal(failed?.figure, 'UNAVAILABLE 1 ("the peer reset the stream with REFUSED_STREAM")');
+});

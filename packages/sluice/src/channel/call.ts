@@ -9,6 +9,7 @@ import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientStream, ClientStreamListener } from '../transport/client-stream.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
+import { REPLAY_BYTES } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
@@ -43,22 +44,19 @@ export interface CallListener {
 /** What a call asks of its channel. */
 export interface CallPlacer {
   readonly wheel: TimerWheel;
-  /** Bytes a call may buffer beyond its stream's write quota when its writer ignores `false`. */
-  readonly maxBufferedBytes: number;
   /** Finds a stream, queues the call, or ends it. */
   place(call: ClientCall, again: boolean): void;
   /** A call in the line holds so many bytes more; it may be refused for it. */
   onHeld(call: ClientCall, bytes: number): void;
   /** The call left the line by itself. */
   withdraw(call: ClientCall): void;
+  /** What a writer that does not wait is told when waiting calls hold too much; or undefined. */
+  waitingBytesRefusal(): string | undefined;
   /** What a waiting call waits for. */
   waitReason(): string;
 }
 
 const NO_FIELDS: HeaderFields = [];
-
-/** Bytes of sent messages a call keeps so that it can be retried transparently; gRFC A6's figure. */
-const REPLAY_BYTES: number = 256 * 1024;
 
 interface SentMessage {
   readonly message: Uint8Array | undefined;
@@ -78,6 +76,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   waitingSinceMs: number;
   /** Bytes of the messages kept for sending or for a retry. */
   heldBytes: number;
+  /** Those of them that the connection of the stream counts. */
+  private replayBytes: number;
   readonly path: string;
   readonly waitForReady: boolean;
   private readonly placer: CallPlacer;
@@ -107,6 +107,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.inLine = false;
     this.waitingSinceMs = 0;
     this.heldBytes = 0;
+    this.replayBytes = 0;
     this.path = path;
     this.waitForReady = options.waitForReady ?? false;
     this.placer = placer;
@@ -141,9 +142,12 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
       this.firstIsLast = true;
       this.heldBytes = message.length;
     }
+    if (typeof this.timeoutMs !== 'number' || Number.isNaN(this.timeoutMs)) {
+      throw new RangeError(`timeoutMs is ${String(this.timeoutMs)}; it must be a number of ms`);
+    }
     if (this.signal !== undefined && !this.watch(this.signal)) return;
     if (this.timeoutMs !== Number.POSITIVE_INFINITY) {
-      if (!(this.timeoutMs > 0)) {
+      if (this.timeoutMs <= 0) {
         this.finish(Status.DEADLINE_EXCEEDED, 'the deadline had passed before the call', NO_FIELDS);
         return;
       }
@@ -174,12 +178,12 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     const stream = this.stream;
     if (stream === undefined) {
       // Up to here a retried call may have been told to go on.
-      if (waited > REPLAY_BYTES) this.checkBuffered(this.heldBytes);
+      if (waited > REPLAY_BYTES) this.stopWriter(this.placer.waitingBytesRefusal());
       return false;
     }
     const wasPaused = stream.out.paused;
     const writable = stream.send(message, false);
-    if (wasPaused) this.checkBuffered(stream.out.queuedBytes);
+    if (wasPaused) this.stopWriter(stream.queuedBytesRefusal());
     return writable;
   }
 
@@ -217,13 +221,10 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
 
   // A writer that ignores `false` is stopped before it holds more than the queue may. One that
   // waits is not, however large its messages are: an empty account admits one of any size.
-  private checkBuffered(bytes: number): void {
-    const limit = this.placer.maxBufferedBytes;
-    if (bytes <= limit) return;
-    this.abandon(
-      Status.RESOURCE_EXHAUSTED,
-      `refused by the queued-bytes limit: this call alone has ${bytes} of ${limit} bytes waiting; wait for onWritable after send() returns false`,
-    );
+  private stopWriter(refusal: string | undefined): void {
+    if (refusal === undefined) return;
+    const cure = 'this call writes on; wait for onWritable after send() returns false';
+    this.abandon(Status.RESOURCE_EXHAUSTED, `${refusal}; ${cure}`);
   }
 
   private keep(message: Uint8Array | undefined, last: boolean): void {
@@ -233,10 +234,26 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     const bytes = message?.length ?? 0;
     this.heldBytes += bytes;
     if (this.inLine) this.placer.onHeld(this, bytes);
-    if (this.stream !== undefined && this.heldBytes > REPLAY_BYTES) this.commit();
+    this.countReplay();
   }
 
+  /** What is kept for a retry only, and waits in no queue, has an account of its own. */
+  private countReplay(): void {
+    const { stream } = this;
+    if (stream === undefined || this.committed) return;
+    const bytes = this.heldBytes - this.replayBytes;
+    if (this.heldBytes > REPLAY_BYTES || !stream.keepForReplay(bytes)) this.commit();
+    else this.replayBytes += bytes;
+  }
+
+  private dropReplay(): void {
+    if (this.replayBytes > 0) this.stream?.dropReplay(this.replayBytes);
+    this.replayBytes = 0;
+  }
+
+  /** Nothing is kept from now on, and so nothing is tried again. */
   private commit(): void {
+    this.dropReplay();
     this.committed = true;
     this.first = undefined;
     this.sent = undefined;
@@ -267,14 +284,15 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
       if (message !== undefined) writable = stream.send(message, false);
       if (last) stream.halfClose();
     }
-    if (this.heldBytes > REPLAY_BYTES) this.commit();
+    this.countReplay();
     // While the call waited `send` said false; it may go on now.
     if (writable) this.listener.onWritable();
   }
 
   private remainingMs(): number {
     if (this.timeoutMs === Number.POSITIVE_INFINITY) return -1;
-    if (!this.inLine && !this.retried) return this.timeoutMs;
+    // The line is left by now; what the call waited there is gone from its time.
+    if (this.waitingSinceMs === 0 && !this.retried) return this.timeoutMs;
     return Math.max(1, Math.round(this.wheelDeadline - this.placer.wheel.now()));
   }
 
@@ -300,11 +318,21 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.listener.onWritable();
   }
 
+  // Until here a request was queued, whatever its size, and a call not written is always retried.
+  onSent(): void {
+    this.countReplay();
+  }
+
+  isPastDeadline(): boolean {
+    return this.wheelSlot >= 0 && this.placer.wheel.now() >= this.wheelDeadline;
+  }
+
   onEnd(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void {
     const again = unprocessed && !this.committed && !this.headSeen && !this.ended;
     // Never written: any number of times. Refused by the server: once (gRFC A6).
     if (again && (this.stream?.written === false || !this.retried)) {
       if (this.stream?.written !== false) this.retried = true;
+      this.dropReplay();
       this.stream = undefined;
       this.placer.place(this, true);
       return;
@@ -318,6 +346,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     if (this.inLine) this.placer.withdraw(this);
     if (this.wheelSlot >= 0) this.placer.wheel.remove(this);
     if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort);
+    // The caller may hold the call for longer than what it sent.
+    if (!this.committed) this.commit();
     this.listener.onEnd(code, details, Metadata.fromFields(trailers));
   }
 }

@@ -4,7 +4,7 @@
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
 import type { ClientTlsOptions } from '../transport/connector.ts';
 import type { ClientLimits } from '../transport/limits.ts';
-import { checkPositive, checkTimes } from '../transport/option-checks.ts';
+import { checkHeaderList, checkPositive, checkTimes } from '../transport/option-checks.ts';
 import type { BackoffOptions } from './backoff.ts';
 
 /** Settings of a channel. */
@@ -27,7 +27,7 @@ export interface ChannelOptions {
   readonly staticWindows?: boolean;
   /** Bytes of one received message; default 4 MiB. */
   readonly maxReceiveMessageLength?: number;
-  /** Bytes of response headers; default 16 KiB. */
+  /** Bytes of response headers, at most 65,536; default 16 KiB. */
   readonly maxHeaderListBytes?: number;
   /** Milliseconds for a connection attempt, handshakes included; default 20,000. */
   readonly connectTimeoutMs?: number;
@@ -45,7 +45,7 @@ export function checkOptions(options: ChannelOptions): void {
   }
   checkPositive('connectTimeoutMs', options.connectTimeoutMs, 'ms');
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
-  checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
+  checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkTimes('keepalive', options.keepalive);
   checkTimes('backoff', options.backoff);
 }

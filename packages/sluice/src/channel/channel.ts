@@ -28,18 +28,22 @@ import { WaitingLine } from './waiting-line.ts';
 
 const USER_AGENT = 'grpc-node-sluice/0.1.0';
 
+interface ReadyWaiter {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
 /**
  * Calls to one target. Made with `connect`; safe to share, meant to live as long as the program.
  * Errors of calls are StatusErrors; only misuse throws otherwise.
  */
 export class Channel implements CallPlacer {
   readonly wheel: TimerWheel;
-  readonly maxBufferedBytes: number;
   private readonly limits: ClientLimits;
   private readonly policy: 'wait' | 'fail';
   private readonly subchannel: Subchannel;
   private readonly line: WaitingLine;
-  private readonly readyWaiters: (() => void)[];
+  private readonly readyWaiters: ReadyWaiter[];
   private readonly acted: { calls: number; bytes: number };
   private pumping: boolean;
   private closed: boolean;
@@ -56,7 +60,6 @@ export class Channel implements CallPlacer {
     );
     this.limits = resolveLimits(defaultClientLimits, options.limits);
     this.wheel = processWheel;
-    this.maxBufferedBytes = this.limits.queuedBytes;
     this.policy = options.admissionPolicy ?? 'wait';
     this.line = new WaitingLine();
     this.readyWaiters = [];
@@ -152,11 +155,17 @@ export class Channel implements CallPlacer {
   ready(): Promise<void> {
     if (this.admitsNow()) return Promise.resolve();
     this.subchannel.connect();
-    return new Promise((resolve) => {
-      this.readyWaiters.push(resolve);
-      this.subchannel.transport?.notifyCapacity();
-      this.holdProcess();
+    // Whoever asks again and again while nothing is admitted shares the last promise.
+    const last = this.readyWaiters[this.limits.waitingCalls - 1];
+    if (last !== undefined) return last.promise;
+    let resolve: () => void = () => {};
+    const promise = new Promise<void>((given) => {
+      resolve = given;
     });
+    this.readyWaiters.push({ promise, resolve });
+    this.subchannel.transport?.notifyCapacity();
+    this.holdProcess();
+    return promise;
   }
 
   /** Connectivity: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN. */
@@ -241,7 +250,7 @@ export class Channel implements CallPlacer {
     if (reason !== undefined) admission?.count(reason);
     const waits = this.policy === 'wait' || again || reason === undefined || reason === 'draining';
     if (!waits && admission !== undefined && reason !== undefined) {
-      call.refuse(Status.RESOURCE_EXHAUSTED, admission.describe(reason));
+      call.refuse(Status.RESOURCE_EXHAUSTED, `refused by ${admission.describe(reason)}`);
       return;
     }
     this.enterLine(call, again, reason);
@@ -286,6 +295,13 @@ export class Channel implements CallPlacer {
     if (over && bytes > 0) this.refuseBytes(call, before, undefined);
   }
 
+  waitingBytesRefusal(): string | undefined {
+    const { bytes } = this.line;
+    if (bytes <= this.limits.waitingBytes) return undefined;
+    this.acted.bytes += 1;
+    return `refused by the waiting-bytes limit: ${bytes} of ${this.limits.waitingBytes} bytes wait for a stream or a connection`;
+  }
+
   withdraw(call: ClientCall): void {
     this.line.remove(call);
     this.holdProcess();
@@ -326,9 +342,17 @@ export class Channel implements CallPlacer {
       call = this.line.first;
     }
     this.pumping = false;
-    if (this.readyWaiters.length > 0 && this.admitsNow()) this.readyWaiters.shift()?.();
+    this.tellReady();
     const more = this.line.size > 0 || this.readyWaiters.length > 0;
     if (more) this.subchannel.transport?.notifyCapacity();
+  }
+
+  // One at a time: what the one does with the room is seen before the next is told. Nothing else need
+  // happen on the connection, so the next does not wait for it.
+  private tellReady(): void {
+    if (this.readyWaiters.length === 0 || !this.admitsNow()) return;
+    this.readyWaiters.shift()?.resolve();
+    if (this.readyWaiters.length > 0 && this.admitsNow()) setImmediate(() => this.pump());
   }
 
   private onState(state: ConnectivityState): void {
@@ -351,12 +375,12 @@ export class Channel implements CallPlacer {
   }
 
   private failLine(reason: string, all: boolean): void {
-    let call = this.line.first;
-    while (call !== undefined) {
-      const next = call.nextInLine;
-      if (all || !call.waitForReady) call.refuse(Status.UNAVAILABLE, reason);
-      call = next;
+    // Listed first: the listener of one may cancel another, or start a new call.
+    const failed: ClientCall[] = [];
+    for (let call = this.line.first; call !== undefined; call = call.nextInLine) {
+      if (all || !call.waitForReady) failed.push(call);
     }
+    for (const call of failed) if (call.inLine) call.refuse(Status.UNAVAILABLE, reason);
   }
 }
 

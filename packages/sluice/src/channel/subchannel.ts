@@ -142,10 +142,16 @@ export class Subchannel implements WheelTimer {
     const { wheel, endpoint, secure, connectTimeoutMs } = this.options;
     this.move('CONNECTING');
     wheel.add(this, wheel.now() + (connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
-    this.attempt = connectSocket(endpoint, secure, {
-      onSocket: (socket, feed) => this.onSocket(socket, feed),
-      onFailure: (reason) => this.fail(reason),
-    });
+    try {
+      this.attempt = connectSocket(endpoint, secure, {
+        onSocket: (socket, feed) => this.onSocket(socket, feed),
+        onFailure: (reason) => this.fail(reason),
+      });
+    } catch (error) {
+      // TLS settings that node:tls cannot use: a certificate that is none, a key of another one.
+      const why = error instanceof Error ? error.message : String(error);
+      this.fail(`cannot connect to ${this.name}: ${why}`);
+    }
   }
 
   private onSocket(socket: Duplex, feed: (reader: Reader) => void): void {
@@ -218,7 +224,7 @@ export class Subchannel implements WheelTimer {
     if (this.handshaking === transport) {
       this.handshaking = undefined;
       const where = endpointText(this.options.endpoint);
-      this.fail(`${where} closed the connection during the handshake: ${error.reason}`);
+      this.fail(`the HTTP/2 handshake with ${where} failed: ${error.reason}`);
     } else if (this.transport === transport) {
       this.transport = undefined;
       this.lastFailure = error.reason;

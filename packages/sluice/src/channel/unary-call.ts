@@ -4,30 +4,32 @@
 import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { WriteRoom } from '../transport/message-pump.ts';
 import type { CallListener, CallOptions, ClientCall } from './call.ts';
+import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
+import type { RequestWriter } from './request-pump.ts';
 
 type Resolve = (message: Buffer) => void;
 type Reject = (error: unknown) => void;
 
 /** Collects one response message and settles a promise with it, or with a StatusError. */
-export class UnaryCall implements CallListener {
-  private readonly options: CallOptions;
+export class UnaryCall implements CallListener, Caller, RequestWriter {
+  readonly options: CallOptions;
+  call: ClientCall | undefined;
+  room: WriteRoom | undefined;
+  failure: Failure | undefined;
   private readonly resolve: Resolve;
   private readonly reject: Reject;
-  private call: ClientCall | undefined;
   private message: Buffer | undefined;
-  private wake: (() => void) | undefined;
-  /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
-  failure: { readonly error: unknown } | undefined;
 
   constructor(options: CallOptions, resolve: Resolve, reject: Reject) {
     this.options = options;
+    this.call = undefined;
+    this.room = undefined;
+    this.failure = undefined;
     this.resolve = resolve;
     this.reject = reject;
-    this.call = undefined;
     this.message = undefined;
-    this.wake = undefined;
-    this.failure = undefined;
   }
 
   /** Binds the call; asks for the message and for what must not follow it. */
@@ -37,20 +39,8 @@ export class UnaryCall implements CallListener {
     call.start(request);
   }
 
-  /** Resolves when the call can be written to again, or is over. */
-  writable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
-  }
-
   onHeader(header: Metadata): void {
-    try {
-      this.options.onHeader?.(header);
-    } catch (error) {
-      this.failure = { error };
-      this.call?.cancel('onHeader threw');
-    }
+    tellHeader(this, header);
   }
 
   onMessage(message: Buffer): void {
@@ -62,25 +52,17 @@ export class UnaryCall implements CallListener {
   }
 
   onWritable(): void {
-    this.wake?.();
-    this.wake = undefined;
+    this.room?.open();
   }
 
   onEnd(code: Status, details: string, trailer: Metadata): void {
-    this.onWritable();
-    try {
-      this.options.onTrailer?.(trailer);
-    } catch (error) {
-      this.failure ??= { error };
-    }
-    if (this.failure !== undefined) {
-      this.reject(this.failure.error);
-    } else if (code !== Status.OK) {
-      this.reject(StatusError.ended(code, details, trailer));
+    this.room?.open();
+    const failure = tellTrailer(this, code, details, trailer);
+    if (failure !== undefined) {
+      this.reject(failure.error);
     } else if (this.message === undefined) {
-      this.reject(
-        StatusError.ended(Status.INTERNAL, 'the server sent status OK without a message', trailer),
-      );
+      const text = 'the server sent status OK without a message';
+      this.reject(StatusError.ended(Status.INTERNAL, text, trailer));
     } else {
       this.resolve(this.message);
     }

@@ -1,4 +1,4 @@
-// The line of calls that wait for a stream or a connection (S11): first in, first out.
+// The line of calls that wait for a stream or a connection: first in, first out.
 // Invariants: bounded by the channel in calls and bytes; a call that ends while it waits leaves at
 // once, from wherever it stands, so that deadlines and cancellation cost no scan.
 

@@ -22,7 +22,7 @@ export class HandlerSlot implements WheelTimer {
   readonly stream: ServerStream;
   private readonly transport: ServerTransport;
   private readonly onError: (error: unknown, path: string) => void;
-  private readonly onOver: () => void;
+  private readonly onOver: (reason: string) => void;
   private taken: boolean;
 
   /** @param onOver the call ended without its handler: it may be waiting for messages */
@@ -31,7 +31,7 @@ export class HandlerSlot implements WheelTimer {
     transport: ServerTransport,
     peer: string,
     onError: (error: unknown, path: string) => void,
-    onOver: () => void,
+    onOver: (reason: string) => void,
   ) {
     this.wheelNext = undefined;
     this.wheelPrevious = undefined;
@@ -57,7 +57,7 @@ export class HandlerSlot implements WheelTimer {
   cancelled(reason: string): void {
     this.stopTimer();
     this.context.cancel(reason);
-    this.onOver();
+    this.onOver(reason);
   }
 
   /** The handler is done, well. */
@@ -74,10 +74,21 @@ export class HandlerSlot implements WheelTimer {
     } else if (this.context.cancelled) {
       this.stream.end(Status.CANCELLED, '', NO_FIELDS);
     } else {
-      this.onError(error, this.stream.head.path);
       this.stream.end(Status.INTERNAL, 'the handler failed', this.context.trailerFields());
+      this.report(error);
     }
     this.release();
+  }
+
+  // What the reporter throws is for the process to hear of, not for the connection that is being read.
+  private report(error: unknown): void {
+    try {
+      this.onError(error, this.stream.head.path);
+    } catch (thrown) {
+      setImmediate(() => {
+        throw thrown;
+      });
+    }
   }
 
   /** Gives the slot back, once. */

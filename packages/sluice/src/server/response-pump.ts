@@ -1,25 +1,24 @@
 // Sends the messages of a handler's iterable at the pace the client takes them.
-// Invariants: one message is pulled at a time, none while the stream has no room; when the client
-// is gone the iterable is ended with return().
+// Invariant: the handler has run to its end, or was ended with return(), when its slot is given back.
 
+import { type Messages, pumpMessages, WriteRoom } from '../transport/message-pump.ts';
 import type { HandlerSlot } from './handler-slot.ts';
 
 /** The call's listener, as far as writing concerns it. */
-export interface PumpedResponses {
-  writable(): Promise<void>;
+export interface ResponseWriter {
+  room: WriteRoom | undefined;
 }
 
 /** Runs the handler, sends what it yields, ends the call; settles when that is done, never rejects. */
 export async function sendAll(
-  run: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  run: () => Messages,
   slot: HandlerSlot,
-  listener: PumpedResponses,
+  writer: ResponseWriter,
 ): Promise<void> {
+  const room = new WriteRoom();
+  writer.room = room;
   try {
-    for await (const message of run()) {
-      if (slot.stream.isEnded) break;
-      if (!slot.stream.send(message) && !slot.stream.isEnded) await listener.writable();
-    }
+    await pumpMessages(run(), slot.stream, room);
     slot.succeed();
   } catch (error) {
     slot.fail(error);

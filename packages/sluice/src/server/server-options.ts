@@ -3,7 +3,7 @@
 
 import type { ServerLimits } from '../transport/limits.ts';
 import type { ServerTlsOptions } from '../transport/listener.ts';
-import { checkPositive, checkTimes } from '../transport/option-checks.ts';
+import { checkHeaderList, checkPositive, checkTimes } from '../transport/option-checks.ts';
 import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
 
 /** Settings of a server. */
@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly staticWindows?: boolean;
   /** Bytes of one received message; default 4 MiB. */
   readonly maxReceiveMessageLength?: number;
-  /** Bytes of request headers; default 16 KiB. */
+  /** Bytes of request headers, at most 65,536; default 16 KiB. */
   readonly maxHeaderListBytes?: number;
   /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
   readonly keepalive?: ServerKeepaliveOptions;
@@ -35,7 +35,7 @@ export interface ServerOptions {
 /** @throws RangeError that names the option and its value */
 export function checkOptions(options: ServerOptions): void {
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
-  checkPositive('maxHeaderListBytes', options.maxHeaderListBytes, 'bytes');
+  checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
   checkTimes('keepalive', options.keepalive);
 }

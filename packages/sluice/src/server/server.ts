@@ -1,7 +1,7 @@
 // A gRPC server over byte handlers: listeners, routes, connections, drain.
 // Invariants: a path has one handler; every stream gets a listener before `onStream` returns; close
 // and drain resolve when the last socket is gone.
-// Not here: what happens on a connection (transport/server-transport.ts), typed services (api/).
+// Not here: what happens on a connection (transport/server-transport.ts), settings (server-options.ts).
 
 import type { Duplex } from 'node:stream';
 import { Status } from '../grpc/status.ts';
@@ -12,6 +12,7 @@ import {
 } from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
 import {
+  DRAIN_GRACE_MS,
   defaultServerLimits,
   MAX_HEADER_LIST,
   MAX_MESSAGE_LENGTH_DEFAULT,
@@ -24,10 +25,11 @@ import {
   type ListenTarget,
   type SocketNames,
 } from '../transport/listener.ts';
-import { windowOption } from '../transport/option-checks.ts';
+import { checkPositive, windowOption } from '../transport/option-checks.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
+import { CallbackListener } from './callback-listener.ts';
 import type { ServerContext } from './context.ts';
 import { HandlerSlot } from './handler-slot.ts';
 import { checkOptions, type ServerOptions } from './server-options.ts';
@@ -176,6 +178,11 @@ export class Server {
   }
 
   private serve(socket: Duplex, names: SocketNames): void {
+    // Its TLS handshake ended after the listener was closed.
+    if (this.stateNow === 'draining' || this.stateNow === 'closed') {
+      socket.destroy();
+      return;
+    }
     const { options } = this;
     const transport = new ServerTransport(
       {
@@ -258,10 +265,10 @@ export class Server {
     peer: string,
     handler: CallHandler,
   ): void {
-    const state: { listener: ServerStreamListener | undefined } = { listener: undefined };
-    const slot = new HandlerSlot(stream, transport, peer, this.onHandlerError, () => {
-      state.listener?.onCancel('the call is over');
-    });
+    const listener = new CallbackListener();
+    const slot = new HandlerSlot(stream, transport, peer, this.onHandlerError, (reason) =>
+      listener.over(reason),
+    );
     const call: ServerCall = {
       send: (message) => stream.send(message),
       request: (count) => stream.request(count),
@@ -271,14 +278,8 @@ export class Server {
       },
     };
     try {
-      const listener = handler(call, slot.context);
-      state.listener = listener;
-      stream.listen({
-        onMessage: (message) => listener.onMessage(message),
-        onHalfClose: () => listener.onHalfClose(),
-        onWritable: () => listener.onWritable(),
-        onCancel: (reason) => slot.cancelled(reason),
-      });
+      listener.begin(slot, handler(call, slot.context));
+      if (!stream.isEnded) stream.listen(listener);
     } catch (error) {
       slot.fail(error);
     }
@@ -290,7 +291,8 @@ export class Server {
    * Graceful: takes no new connections or calls, lets open calls finish, then closes.
    * @param graceMs after which what is still open is closed regardless; default 30,000
    */
-  drain(graceMs = 30_000): Promise<void> {
+  drain(graceMs: number = DRAIN_GRACE_MS): Promise<void> {
+    checkPositive('graceMs', graceMs, 'ms');
     if (this.stateNow !== 'closed') this.stateNow = 'draining';
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.drain('the server is draining', graceMs);
@@ -335,7 +337,7 @@ export class Server {
         if (reading === undefined) continue;
         // Limits are per connection: the depth shown is that of the fullest one.
         reading.depth = Math.max(reading.depth, depth);
-        reading.acted += transport.acted[name];
+        reading.acted += transport.intake.acted[name];
       }
     }
     return { state: this.stateNow, waitingCalls: 0, oldestWaitMs: 0, limits, connections };
@@ -358,13 +360,13 @@ export class Server {
   }
 
   private keepCounts(transport: ServerTransport): void {
-    for (const [name, count] of Object.entries(transport.acted)) {
+    for (const [name, count] of Object.entries(transport.intake.acted)) {
       this.actedBefore[name] = (this.actedBefore[name] ?? 0) + count;
     }
-    transport.acted.streams = 0;
-    transport.acted.handlers = 0;
-    transport.acted['queued-bytes'] = 0;
-    transport.acted['exposure-bytes'] = 0;
+    transport.intake.acted.streams = 0;
+    transport.intake.acted.handlers = 0;
+    transport.intake.acted['queued-bytes'] = 0;
+    transport.intake.acted['exposure-bytes'] = 0;
   }
 }
 

@@ -1,13 +1,15 @@
 // Serves calls whose requests are a stream: the handler iterates over them.
-// Invariants: a message is asked for only when the handler asks, so what it does not read stays in
-// the stream's window; a client that goes away ends the iteration with an error.
+// Invariants: nothing is read ahead of the handler's iteration; a client that goes away ends it with
+// an error.
 
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { WriteRoom } from '../transport/message-pump.ts';
+import { DONE, MessageQueue } from '../transport/message-queue.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
 import type { HandlerSlot } from './handler-slot.ts';
-import { sendAll } from './response-pump.ts';
+import { type ResponseWriter, sendAll } from './response-pump.ts';
 
 /** Many requests, one response. */
 export type ClientStreamingHandler = (
@@ -21,33 +23,22 @@ export type BidiStreamingHandler = (
   context: ServerContext,
 ) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-interface Waiter {
-  readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const DONE: IteratorResult<Buffer, undefined> = Object.freeze({ value: undefined, done: true });
-
 /** The requests of a call as an async iterable, and the handler that iterates over them. */
 export class RequestStreamListener
-  implements ServerStreamListener, AsyncIterableIterator<Buffer, undefined>
+  implements ServerStreamListener, ResponseWriter, AsyncIterableIterator<Buffer, undefined>
 {
   private readonly stream: ServerStream;
-  private readonly waiters: Waiter[];
+  private readonly messages: MessageQueue;
   private slot: HandlerSlot | undefined;
-  private ready: Buffer | undefined;
-  private halfClosed: boolean;
   private left: boolean;
-  private wake: (() => void) | undefined;
+  room: WriteRoom | undefined;
 
   constructor(stream: ServerStream) {
     this.stream = stream;
-    this.waiters = [];
+    this.messages = new MessageQueue();
     this.slot = undefined;
-    this.ready = undefined;
-    this.halfClosed = false;
     this.left = false;
-    this.wake = undefined;
+    this.room = undefined;
   }
 
   runClientStreaming(slot: HandlerSlot, handler: ClientStreamingHandler): void {
@@ -77,25 +68,9 @@ export class RequestStreamListener
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.halfClosed || this.left) return Promise.resolve(DONE);
+    if (this.messages.ended || this.left) return Promise.resolve(DONE);
     if (this.slot?.context.cancelled === true) return Promise.reject(this.gone());
-    if (this.waiters.length === 0) {
-      // A message that is here already comes from inside `request`.
-      this.stream.request(1);
-      const ready = this.ready;
-      if (ready !== undefined) {
-        this.ready = undefined;
-        return Promise.resolve({ value: ready, done: false });
-      }
-      if (this.halfClosed) return Promise.resolve(DONE);
-      return new Promise((resolve, reject) => {
-        this.waiters.push({ resolve, reject });
-      });
-    }
-    return new Promise((resolve, reject) => {
-      this.waiters.push({ resolve, reject });
-      this.stream.request(1);
-    });
+    return this.messages.next(this.stream);
   }
 
   /** The handler reads no further; what the client still sends is dropped when the call ends. */
@@ -109,26 +84,15 @@ export class RequestStreamListener
   }
 
   onMessage(message: Buffer): void {
-    const waiter = this.waiters.shift();
-    if (waiter === undefined) this.ready = message;
-    else waiter.resolve({ value: message, done: false });
+    this.messages.push(message);
   }
 
   onHalfClose(): void {
-    this.halfClosed = true;
-    for (const waiter of this.waiters.splice(0)) waiter.resolve(DONE);
-  }
-
-  /** Resolves when the stream has room again, or is over. */
-  writable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
+    this.messages.end(undefined);
   }
 
   onWritable(): void {
-    this.wake?.();
-    this.wake = undefined;
+    this.room?.open();
   }
 
   onCancel(reason: string): void {
@@ -137,7 +101,7 @@ export class RequestStreamListener
 
   /** The call ended without its handler: whoever waits is told. */
   over(): void {
-    this.onWritable();
-    for (const waiter of this.waiters.splice(0)) waiter.reject(this.gone());
+    this.room?.open();
+    this.messages.fail(this.gone());
   }
 }

@@ -2,10 +2,11 @@
 // Invariant: the handler runs once, after the client has ended its side with exactly one message.
 
 import { Status } from '../grpc/status.ts';
+import type { WriteRoom } from '../transport/message-pump.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
 import type { HandlerSlot } from './handler-slot.ts';
-import { sendAll } from './response-pump.ts';
+import { type ResponseWriter, sendAll } from './response-pump.ts';
 
 /** One request, one response. */
 export type UnaryHandler = (
@@ -20,7 +21,7 @@ export type ServerStreamingHandler = (
 ) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** Collects the one request of a call and runs its handler, unary or server-streaming. */
-export class SingleRequestListener implements ServerStreamListener {
+export class SingleRequestListener implements ServerStreamListener, ResponseWriter {
   private readonly stream: ServerStream;
   private readonly unary: UnaryHandler | undefined;
   private readonly streaming: ServerStreamingHandler | undefined;
@@ -28,7 +29,7 @@ export class SingleRequestListener implements ServerStreamListener {
   private message: Buffer | undefined;
   /** The handler has begun: it gives the slot back itself. */
   private running: boolean;
-  private wake: (() => void) | undefined;
+  room: WriteRoom | undefined;
 
   constructor(
     stream: ServerStream,
@@ -41,7 +42,7 @@ export class SingleRequestListener implements ServerStreamListener {
     this.slot = undefined;
     this.message = undefined;
     this.running = false;
-    this.wake = undefined;
+    this.room = undefined;
   }
 
   begin(slot: HandlerSlot): void {
@@ -103,16 +104,8 @@ export class SingleRequestListener implements ServerStreamListener {
     void sendAll(() => handler(message, slot.context), slot, this);
   }
 
-  /** Resolves when the stream has room again, or is over. */
-  writable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
-  }
-
   onWritable(): void {
-    this.wake?.();
-    this.wake = undefined;
+    this.room?.open();
   }
 
   onCancel(reason: string): void {
@@ -121,7 +114,7 @@ export class SingleRequestListener implements ServerStreamListener {
 
   /** The call ended without its handler. */
   over(): void {
-    this.onWritable();
+    this.room?.open();
     // Before its message was complete no handler runs that could give the slot back.
     if (!this.running) this.slot?.release();
   }

@@ -1,11 +1,11 @@
-// Production control (S11): whether a connection takes one more call, and which limit says no.
+// Production control: whether a connection takes one more call, and which limit says no.
 // Invariants: the decision and the enqueue are one step (control-buffer.ts `executeAndPut`); a
 // refusal allocates nothing; every limit counts how often it acted.
 // Not here: the line of calls that wait under policy `wait` (channel/waiting-line.ts).
 
 import type { PutCheck } from './control-buffer.ts';
 import type { InboundWindow } from './inbound-window.ts';
-import type { ClientLimits } from './limits.ts';
+import { type ClientLimits, MIN_QUEUED_ITEMS } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
 import type { OutStream } from './out-stream.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -27,9 +27,6 @@ export interface LimitReading {
   depth: number;
   acted: number;
 }
-
-// Items a connection takes before its drain rate is known, and at the least.
-const MIN_QUEUED_ITEMS = 2_048;
 
 /** What admission asks of its transport. */
 export interface AdmissionSubject {
@@ -119,6 +116,14 @@ export class Admission implements PutCheck {
     if (this.subject.loopy.buffer.items === 0) this.drain.end(nowMs);
   }
 
+  /** The refusal of a writer that goes on while more than the limit is queued; or undefined. */
+  queuedBytesRefusal(): string | undefined {
+    const queued = this.subject.loopy.buffer.bytes + this.subject.socketBytes;
+    if (queued <= this.limits.queuedBytes) return undefined;
+    this.count('queued-bytes');
+    return `refused by the queued-bytes limit: ${queued} of ${this.limits.queuedBytes} bytes wait to be written`;
+  }
+
   /** An admitted call is over. */
   release(): void {
     this.openCalls -= 1;
@@ -130,14 +135,14 @@ export class Admission implements PutCheck {
     this.acted[limit] += 1;
   }
 
-  /** What the refusal of `limit` says: value, depth and cure. */
+  /** The limit, its depth, its value and the cure, for refusals and for what a call waits for. */
   describe(limit: LimitName): string {
     const reading = this.readings()[limit];
     if (reading === undefined || limit === 'draining') {
-      return 'refused because the connection is draining; the next one is being made';
+      return 'a connection that is draining; the next one is being made';
     }
     const { value, unit, depth } = reading;
-    return `refused by the ${limit} limit: ${depth} of ${value} ${unit} ${CURES[limit]}`;
+    return `the ${limit} limit: ${depth} of ${value} ${unit} ${CURES[limit]}`;
   }
 
   readings(): Record<string, LimitReading> {
@@ -169,7 +174,7 @@ export class Admission implements PutCheck {
 
 const CURES: Record<LimitName, string> = {
   'open-calls': 'are open on this connection; slow down or raise limits.openCalls',
-  'queued-items': 'wait to be written; slow down or raise limits.queuedItems',
+  'queued-items': 'wait to be written; slow down, or raise limits.queuedItems or limits.queueAgeMs',
   'queued-bytes': 'wait to be written; slow down or raise limits.queuedBytes',
   'queue-age': 'old is the call at the head of the queue; slow down or raise limits.queueAgeMs',
   'exposure-bytes':

@@ -11,6 +11,7 @@
 //                     |  dormant -stream-> awaiting
 //                     +---------------------+
 
+import { KEEPALIVE_TIMEOUT_MS, MIN_KEEPALIVE_TIME_MS } from './limits.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 
 /** What keepalive asks of its connection. */
@@ -36,10 +37,6 @@ export interface KeepaliveOptions {
   readonly minTimeMs?: number | undefined;
 }
 
-/** Least quiet time before a client's ping, in ms: servers answer more with too_many_pings. */
-export const MIN_KEEPALIVE_TIME_MS = 10_000;
-/** Wait for the answer to a keepalive ping, in ms. */
-export const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** A timer that fires this late, in ms, tells of a stalled event loop, not of a silent peer. */
 export const STALL_MS = 1_000;
 /**

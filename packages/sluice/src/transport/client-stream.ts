@@ -14,7 +14,7 @@ import type { ClientTransport } from './client-transport.ts';
 import { DataItem, endOfStream } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
-import { DEFAULT_WINDOW, MAX_FOREIGN_BODY } from './limits.ts';
+import { DEFAULT_WINDOW, MAX_FOREIGN_BODY, MAX_REPLAY_BYTES } from './limits.ts';
 import { OutStream } from './out-stream.ts';
 import {
   parseResponseHead,
@@ -33,6 +33,10 @@ export interface ClientStreamListener {
   onMessage(message: Buffer): void;
   /** Room again after `send` said false. */
   onWritable(): void;
+  /** All that the call sends was written. */
+  onSent(): void;
+  /** A peer that cancels after the deadline did so because of it. */
+  isPastDeadline(): boolean;
   /**
    * The call is over.
    * @param trailers flat user metadata
@@ -118,6 +122,23 @@ export class ClientStream implements TransportStream {
     return this.transport.appendData(this.out, new DataItem(message, 0, last));
   }
 
+  /** What a writer that does not wait is told when too much is queued; or undefined. */
+  queuedBytesRefusal(): string | undefined {
+    return this.transport.admission.queuedBytesRefusal();
+  }
+
+  /** Counts bytes kept for a retry; false when calls of this connection keep too many already. */
+  keepForReplay(bytes: number): boolean {
+    if (this.transport.replayBytes + bytes > MAX_REPLAY_BYTES) return false;
+    this.transport.replayBytes += bytes;
+    return true;
+  }
+
+  /** Bytes that keepForReplay counted are kept no longer. */
+  dropReplay(bytes: number): void {
+    this.transport.replayBytes -= bytes;
+  }
+
   /** No more messages from us. */
   halfClose(): void {
     if (this.ended || this.lastSent) return;
@@ -196,7 +217,9 @@ export class ClientStream implements TransportStream {
     if (!this.ended) this.listener.onWritable();
   }
 
-  onEndWritten(): void {}
+  onEndWritten(): void {
+    if (!this.ended) this.listener.onSent();
+  }
 
   // TransportStream.
 
@@ -311,7 +334,7 @@ export class ClientStream implements TransportStream {
     // A reset behind complete trailers only says that the server reads no more of us.
     if (this.remoteEnded) return;
     const unprocessed = errorCode === ErrorCode.REFUSED_STREAM;
-    const code = statusOfErrorCode(errorCode, false);
+    const code = statusOfErrorCode(errorCode, this.listener.isPastDeadline());
     this.finish(code, resetText(errorCode), NO_FIELDS, unprocessed);
   }
 

@@ -1,4 +1,4 @@
-// The client's end of a connection (S7): stream ids, the peer's stream limit, GOAWAY, keepalive.
+// The client's end of a connection: stream ids, the peer's stream limit, GOAWAY, keepalive.
 // Invariants: an id is assigned when HEADERS are written, so ids on the wire rise; a stream above
 // GOAWAY's last id, or never written, is handed back as unprocessed.
 // gRPC PROTOCOL-HTTP2.md, RFC 9113 §5.1.1, §6.8. Not here: connecting (connector.ts), which
@@ -73,6 +73,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   private readonly keepalive: ClientKeepalive;
   /** Streams the server has ended whose messages are still to be taken. */
   endedStreams: number;
+  /** Bytes that written calls keep for a transparent retry. */
+  replayBytes: number;
   private nextId: number;
   private goAwayReason: string;
   private wantsCapacity: boolean;
@@ -85,6 +87,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.ready = false;
     this.draining = false;
     this.endedStreams = 0;
+    this.replayBytes = 0;
     this.nextId = 1;
     this.goAwayReason = '';
     this.wantsCapacity = false;
@@ -205,6 +208,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   /** The server has ended the stream; what we still had to send is of no use. */
   onRemoteEnded(stream: ClientStream): void {
     if (!stream.out.endWritten) this.connection.stopSending(stream);
+    if (this.connection.streams.get(stream.out.id) !== stream) return;
+    this.connection.credit.onRemoteEnd(stream);
     // The server has freed the slot, though the response is still to be read here.
     stream.freedSlot = true;
     this.endedStreams += 1;
@@ -350,6 +355,10 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.offerCapacity();
   }
 
+  onWritten(): void {
+    this.offerCapacity();
+  }
+
   onPrematureReset(_stream: TransportStream | undefined): boolean {
     return true;
   }
@@ -369,7 +378,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   private offerCapacity(): void {
-    if (!this.wantsCapacity || this.draining) return;
+    if (!this.wantsCapacity || this.draining || this.connection.closedBy !== undefined) return;
     this.wantsCapacity = false;
     this.listener.onCapacity();
   }

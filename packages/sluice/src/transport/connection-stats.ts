@@ -1,4 +1,4 @@
-// The figures of one connection, read while it runs (S12): plain numbers, no side effects.
+// The figures of one connection, read while it runs: plain numbers, no side effects.
 // The shapes are public and only ever gain fields.
 
 import type { LimitReading } from './admission.ts';

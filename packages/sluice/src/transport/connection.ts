@@ -36,7 +36,7 @@ import {
   MAX_STREAM_ID,
 } from './limits.ts';
 import { type LoopyListener, type LoopyState, LoopyWriter, type Schedule } from './loopy-writer.ts';
-import { OutState, type OutStream } from './out-stream.ts';
+import { OutState } from './out-stream.ts';
 import { ProgressWatch } from './progress-watch.ts';
 import { Reader, type ReaderListener } from './reader.ts';
 import { type CreditOptions, ReceiveCredit } from './receive-credit.ts';
@@ -65,6 +65,8 @@ export interface ConnectionRole {
   onCallBytes(): void;
   /** Loopy ended a turn. */
   onTurnEnd(): void;
+  /** The socket took a write: its backlog is shorter, also where loopy has nothing more to do. */
+  onWritten(): void;
   /** The peer caused a reset of the stream; false when it was one too many. */
   onPrematureReset(stream: TransportStream | undefined): boolean;
   /** A stream left the table. */
@@ -203,7 +205,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.loopy.cleanup(stream.out);
     if (id === 0 || this.streams.get(id) !== stream) return;
     this.streams.delete(id);
-    this.ends.add(id);
+    // One that only we ended is told apart (`resets`): the peer may go on until it hears of it.
+    if (stream.remoteEnded) this.ends.add(id);
     this.credit.release(stream);
     this.role.onStreamClosed(stream);
   }
@@ -252,7 +255,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.resets.add(streamId);
   }
 
-  /** Remembers a stream that both sides ended before it got an entry in the table. */
+  /** Remembers that the peer ended a stream, one that it reset or that was in no table. */
   noteEnd(streamId: number): void {
     this.ends.add(streamId);
   }
@@ -372,8 +375,6 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.role.onCallBytes();
   }
 
-  onStreamWritten(_stream: OutStream): void {}
-
   onTurnEnd(): void {
     if (this.loopy.state !== this.loopyState) {
       this.loopyState = this.loopy.state;
@@ -386,6 +387,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
 
   onWritten(): void {
     this.loopy.onWritten();
+    if (this.closedBy === undefined) this.role.onWritten();
   }
 
   // ReaderListener.

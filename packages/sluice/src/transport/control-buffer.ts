@@ -1,9 +1,9 @@
-// The control buffer (S1): everything that will put bytes on the wire and is not yet DATA on loopy's
+// The control buffer: everything that will put bytes on the wire and is not yet DATA on loopy's
 // lists, in two lanes: control frames first, then HEADERS in order of arrival.
 // Invariant: `items` and `bytes` account for all that is queued for the connection, streams' data
 // included; `responseFrames` counts queued replies to received frames and nothing else.
 // Items that write no bytes never queue: their effect is taken when they are put (loopy-writer.ts).
-// Deviation from grpc-go, which counts nearly all items and can stand still for it (its #9330).
+// Deviation from grpc-go, which counts nearly all items and can stand still for it (grpc-go #9330).
 
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClosingError } from './errors.ts';
@@ -32,7 +32,7 @@ export const ControlKind: {
   preface: 8,
 } as const;
 
-/** One queued control frame. What `a` and `b` mean depends on the kind; see the `control*` makers. */
+/** One queued control frame. What `a` and `b` mean depends on the kind; see the makers below. */
 export interface ControlItem {
   readonly kind: number;
   readonly streamId: number;

@@ -3,14 +3,11 @@
 // Invariant: each step happens once. Two GOAWAYs, because streams may be under way while the first
 // one travels (RFC 9113 §6.8).
 
-import { MAX_STREAM_ID } from './limits.ts';
+import { DRAIN_ACK_TIMEOUT_MS, MAX_STREAM_ID } from './limits.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 
 const PING_HIGH = 0x64726169;
 const PING_LOW = 0x6e000000;
-
-/** Milliseconds to wait for the ack of the drain's PING. */
-const ACK_TIMEOUT_MS = 5_000;
 
 /** What the sequence does to its connection. */
 export interface DrainCallbacks {
@@ -73,7 +70,7 @@ export class DrainSequence implements WheelTimer {
     this.state = { kind: 'announced', reason, closeAt: now + graceMs };
     this.callbacks.sendGoAway(MAX_STREAM_ID, reason);
     this.callbacks.sendPing(PING_HIGH, PING_LOW);
-    this.wheel.add(this, now + Math.min(ACK_TIMEOUT_MS, graceMs));
+    this.wheel.add(this, now + Math.min(DRAIN_ACK_TIMEOUT_MS, graceMs));
   }
 
   /** True when the ack is of the drain's ping. */

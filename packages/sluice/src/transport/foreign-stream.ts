@@ -54,6 +54,7 @@ export class ForeignStream implements TransportStream {
 
   onRemoteEnd(): void {
     this.remoteEnded = true;
+    this.transport.connection.credit.onRemoteEnd(this);
     const { contentLength, bodyless, text } = this.request;
     if (contentLength >= 0 && contentLength !== this.received) {
       const reason = `content-length ${contentLength}, but ${this.received} bytes of DATA came`;

@@ -161,6 +161,7 @@ export class FrameDispatch implements FrameHandler {
       return;
     }
     this.connection.removeStream(stream);
+    this.connection.noteEnd(streamId);
     stream.onReset(errorCode);
   }
 
@@ -268,7 +269,9 @@ export class FrameDispatch implements FrameHandler {
   }
 
   onConnectionFault(errorCode: number, reason: string): void {
-    this.connection.fail(asErrorCode(errorCode), reason);
+    const isSilent = this.settled || this.connection.server;
+    const hint = isSilent ? '' : '; does the peer speak HTTP/1.1 or TLS on this port?';
+    this.connection.fail(asErrorCode(errorCode), reason + hint);
   }
 
   onStreamFault(streamId: number, errorCode: number, reason: string): void {

@@ -20,6 +20,8 @@ export class InFlow {
   withheld: number;
   /** True from `hold()` to `unhold()`. */
   held: boolean;
+  /** The peer sends no more: no credit is owed, only what is unread counts. */
+  ended: boolean;
 
   /** @param limit the INITIAL_WINDOW_SIZE the stream starts with, in bytes */
   constructor(limit: number) {
@@ -29,6 +31,7 @@ export class InFlow {
     this.delta = 0;
     this.withheld = 0;
     this.held = false;
+    this.ended = false;
   }
 
   /** Bytes the peer may still send; below 0 after the limit fell (RFC 9113 §6.9.2). */

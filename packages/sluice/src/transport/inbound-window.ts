@@ -21,7 +21,7 @@ export class InboundWindow {
   enforced: number;
   /** Bytes granted to single streams beyond `enforced`. */
   extra: number;
-  /** Open streams. */
+  /** Streams that the peer may still send on. */
   open: number;
   /** Client: calls admitted, those included whose HEADERS still wait to be written. */
   admitted: number;
@@ -56,7 +56,10 @@ export class InboundWindow {
 
   /** Whether one more stream fits: counted at the floor, to which the window falls by itself. */
   get admits(): boolean {
-    return (Math.max(this.open, this.admitted) + 1) * this.floor + this.extra <= this.limit;
+    const taken = Math.max(this.open, this.admitted);
+    // An empty account admits one stream whatever the limit: none at all would wait for ever.
+    if (taken === 0 && this.extra === 0) return true;
+    return (taken + 1) * this.floor + this.extra <= this.limit;
   }
 
   /** Bytes one stream may be granted beyond what it has. */
@@ -111,6 +114,6 @@ export class InboundWindow {
   growth(current: number, target: number): number {
     const wanted = Math.min(target, MAX_WINDOW) - current;
     // A quarter of what is left, so that the streams that come next find room too.
-    return wanted <= 0 ? 0 : Math.min(wanted, this.headroom >>> 2);
+    return wanted <= 0 ? 0 : Math.min(wanted, Math.floor(this.headroom / 4));
   }
 }

@@ -41,11 +41,41 @@ export const GATE_STANDSTILL_MS = 1_000;
 /** Milliseconds input is discarded for after GOAWAY, so that a TCP reset does not overtake it. */
 export const LINGER_MS = 1_000;
 
+/** Streams whose end is remembered, so that a late frame is told from a fault (RFC 9113 §5.1). */
+export const REMEMBERED_STREAMS = 1_024;
+
 /** Milliseconds from TCP connect to the peer's SETTINGS, on the server (idle-connection floods). */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Milliseconds from the first address tried to the peer's SETTINGS, on the client. */
 export const CONNECT_TIMEOUT_MS = 20_000;
+
+/** Milliseconds a draining server waits for the ack of its PING before its last GOAWAY. */
+export const DRAIN_ACK_TIMEOUT_MS = 5_000;
+
+/** Milliseconds from a server's drain to the close of what is still open, unless it is told. */
+export const DRAIN_GRACE_MS = 30_000;
+
+/** Milliseconds, least quiet time before a client's ping: servers answer more by too_many_pings. */
+export const MIN_KEEPALIVE_TIME_MS = 10_000;
+
+/** Milliseconds of quiet before a server's ping. */
+export const SERVER_KEEPALIVE_TIME_MS: number = 2 * 60 * 60 * 1_000;
+
+/** Milliseconds, the floor of a server's quiet time. */
+export const MIN_SERVER_KEEPALIVE_TIME_MS = 1_000;
+
+/** Milliseconds to wait for the answer to a keepalive ping. */
+export const KEEPALIVE_TIMEOUT_MS = 20_000;
+
+/** Milliseconds between pings of a client with streams below which it earns a strike (gRFC A8). */
+export const MIN_PING_INTERVAL_MS: number = 5 * 60 * 1_000;
+
+/** The same without any stream, unless such pings are permitted. */
+export const MIN_IDLE_PING_INTERVAL_MS: number = 2 * 60 * 60 * 1_000;
+
+/** Pings too early that are forgiven; the next ends the connection (ping floods). */
+export const MAX_PING_STRIKES = 2;
 
 /** Streams a client assumes before the peer's first SETTINGS. */
 export const STREAMS_BEFORE_SETTINGS = 100;
@@ -70,6 +100,16 @@ export const MAX_BDP_WINDOW: number = 16 * MIB;
 
 /** Bytes, the smallest window that new streams are given when very many are open. */
 export const WINDOW_FLOOR: number = 16 * KIB;
+
+/** Items a connection takes before its drain rate is known, and at the least. */
+export const MIN_QUEUED_ITEMS = 2_048;
+
+/** Bytes of sent messages a call keeps so that it can be retried transparently; gRFC A6's figure. */
+export const REPLAY_BYTES: number = 256 * KIB;
+
+/** Bytes that all calls of a connection keep for that once they were written: a slow server that
+ * reads everything leaves no queue, and open calls times REPLAY_BYTES would be a gigabyte. */
+export const MAX_REPLAY_BYTES: number = 4 * MIB;
 
 /** Paths whose request headers one connection keeps ready-encoded. */
 export const MAX_HEADER_SEGMENTS = 256;
@@ -150,6 +190,9 @@ export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
 /** Bytes of one received message; gRPC's customary default. */
 export const MAX_MESSAGE_LENGTH_DEFAULT: number = 4 * MIB;
 
+/** A limit above this is none: what SETTINGS can express, and no memory that Node could use. */
+const MAX_LIMIT = 0xffff_ffff;
+
 /** Merges what a user set over the defaults; throws a RangeError that names option and value. */
 export function resolveLimits<T extends object>(
   defaults: Readonly<T>,
@@ -162,9 +205,10 @@ export function resolveLimits<T extends object>(
       const known = Object.keys(defaults).join(', ');
       throw new RangeError(`limits.${name} is not a limit; known limits: ${known}`);
     }
-    if (typeof value !== 'number' || Number.isNaN(value) || value < 1) {
+    const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 1;
+    if (!(isCount && value <= MAX_LIMIT) && value !== Number.POSITIVE_INFINITY) {
       throw new RangeError(
-        `limits.${name} is ${String(value)}; it must be a number of at least 1 (Infinity for none)`,
+        `limits.${name} is ${String(value)}; it must be an integer from 1 to ${MAX_LIMIT}, or Infinity for none`,
       );
     }
     Object.assign(resolved, { [name]: value });

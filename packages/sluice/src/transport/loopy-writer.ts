@@ -1,18 +1,18 @@
-// The loopy writer (S2): the one consumer of the control buffer and the one writer of frames.
+// The loopy writer: the one consumer of the control buffer and the one writer of frames.
 // Longer than 400 lines because a turn's order and accounts are to be read in one place.
-// Invariants: `sendQuota` (S4) is the connection's credit; a stream with data to send is on exactly
-// one of `active` (round robin) or `waiting` (no stream quota, S5); control frames are written
+// Invariants: `sendQuota` is the connection's credit; a stream with data to send is on exactly
+// one of `active` (round robin) or `waiting` (no stream quota); control frames are written
 // before HEADERS and DATA, so a SETTINGS ACK precedes everything that uses the new values.
 // It runs once per turn of the event loop, in the check phase, after all input of the turn was
 // handled: that is what gathers a burst into one write and costs a lone call nothing.
 // RFC 9113 §5.2, §6.9. Not here: the receiving side, what a frame means to a call.
 
+import { writeDataHeader } from '../frames/data.ts';
 import { ErrorCode } from '../frames/error-code.ts';
-import { writeFrameHeader } from '../frames/frame-header.ts';
-import { FrameType } from '../frames/frame-type.ts';
+import { FRAME_HEADER_LENGTH } from '../frames/frame-header.ts';
 import { headersOverhead, sealHeaders } from '../frames/headers.ts';
-import { writeRstStream } from '../frames/rst-stream.ts';
-import { writeWindowUpdate } from '../frames/window-update.ts';
+import { RST_STREAM_FRAME_LENGTH, writeRstStream } from '../frames/rst-stream.ts';
+import { WINDOW_UPDATE_FRAME_LENGTH, writeWindowUpdate } from '../frames/window-update.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import { ControlBuffer, ControlKind } from './control-buffer.ts';
 import { writeControlFrame } from './control-frames.ts';
@@ -27,9 +27,6 @@ import {
 import { OutState, type OutStream, StreamList } from './out-stream.ts';
 import type { WriteBatch } from './write-batch.ts';
 
-const FRAME_HEADER = 9;
-const END_STREAM = 1;
-
 /** What loopy tells its connection. Called on loopy's turn; must not throw. */
 export interface LoopyListener {
   /** Before anything is encoded this turn. */
@@ -38,8 +35,6 @@ export interface LoopyListener {
   onPingWritten(high: number, low: number): void;
   /** HEADERS or DATA of a call are in the batch. */
   onCallBytes(): void;
-  /** The stream is over on our side and is no longer known here. */
-  onStreamWritten(stream: OutStream): void;
   /** Everything before the close item is with the socket. */
   onCloseWritten(): void;
   /** The turn ended; queues may be shorter now. */
@@ -283,7 +278,7 @@ export class LoopyWriter {
 
   private writeUpdates(): void {
     if (this.connectionUpdate > 0) {
-      const at = this.batch.reserve(FRAME_HEADER + 4);
+      const at = this.batch.reserve(WINDOW_UPDATE_FRAME_LENGTH);
       this.batch.length = writeWindowUpdate(this.batch.buffer, at, 0, this.connectionUpdate);
       this.connectionUpdate = 0;
     }
@@ -292,7 +287,7 @@ export class LoopyWriter {
       const increment = stream.windowUpdate;
       stream.updateIndex = -1;
       stream.windowUpdate = 0;
-      const at = this.batch.reserve(FRAME_HEADER + 4);
+      const at = this.batch.reserve(WINDOW_UPDATE_FRAME_LENGTH);
       this.batch.length = writeWindowUpdate(this.batch.buffer, at, stream.id, increment);
       stream = this.updates.pop();
     }
@@ -319,9 +314,9 @@ export class LoopyWriter {
 
   private writeHead(stream: OutStream): void {
     const batch = this.batch;
-    const bound = stream.owner.headBound(this.encoder);
-    const at = batch.reserve(FRAME_HEADER + bound + headersOverhead(bound, MAX_FRAME));
-    const start = at + FRAME_HEADER;
+    const bound = stream.owner.headBound();
+    const at = batch.reserve(FRAME_HEADER_LENGTH + bound + headersOverhead(bound, MAX_FRAME));
+    const start = at + FRAME_HEADER_LENGTH;
     const end = stream.owner.writeHead(this.encoder, batch.buffer, start);
     batch.length = sealHeaders(batch.buffer, at, stream.id, false, end - start, MAX_FRAME);
     stream.headPending = false;
@@ -338,11 +333,10 @@ export class LoopyWriter {
 
   private writeTrailers(stream: OutStream): void {
     const batch = this.batch;
-    const bound = stream.owner.trailersBound(this.encoder);
-    const at = batch.reserve(
-      FRAME_HEADER + bound + headersOverhead(bound, MAX_FRAME) + FRAME_HEADER + 4,
-    );
-    const start = at + FRAME_HEADER;
+    const bound = stream.owner.trailersBound();
+    const frame = FRAME_HEADER_LENGTH + bound + headersOverhead(bound, MAX_FRAME);
+    const at = batch.reserve(frame + RST_STREAM_FRAME_LENGTH);
+    const start = at + FRAME_HEADER_LENGTH;
     let end = stream.owner.writeTrailers(this.encoder, batch.buffer, start);
     end = sealHeaders(batch.buffer, at, stream.id, true, end - start, MAX_FRAME);
     if (stream.resetAfterTrailers) {
@@ -359,7 +353,6 @@ export class LoopyWriter {
     stream.list?.remove(stream);
     stream.state = OutState.empty;
     stream.owner.onEndWritten();
-    this.listener.onStreamWritten(stream);
   }
 
   /** At most one DATA frame, of the first active stream: that is the round robin. */
@@ -379,11 +372,11 @@ export class LoopyWriter {
 
   private writeDataFrame(stream: OutStream, item: DataItem, size: number): void {
     const batch = this.batch;
-    let at = batch.reserve(FRAME_HEADER + size);
+    let at = batch.reserve(FRAME_HEADER_LENGTH + size);
     const isLast = item.written + size === item.length;
-    const flags = isLast && item.endStream ? END_STREAM : 0;
+    const endStream = isLast && item.endStream;
     const out = batch.buffer;
-    at = writeFrameHeader(out, at, size, FrameType.DATA, flags, stream.id);
+    at = writeDataHeader(out, at, stream.id, endStream, size);
     at = writeItemBytes(item, size, out, at);
     batch.length = at;
     item.written += size;
@@ -398,7 +391,7 @@ export class LoopyWriter {
       this.itemsWritten += 1;
     }
     this.listener.onCallBytes();
-    this.afterData(stream, flags === END_STREAM);
+    this.afterData(stream, endStream);
   }
 
   private afterData(stream: OutStream, ended: boolean): void {

@@ -2,7 +2,7 @@
 // Invariant: a refusal is a RangeError that names the option, its value and what it may be.
 // Not here: limits, which are merged over their defaults (limits.ts).
 
-import { DEFAULT_WINDOW, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
+import { DEFAULT_WINDOW, MAX_HEADER_LIST_HARD, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
 
 /** A first window in bytes, or the default. */
 export function windowOption(name: string, value: number | undefined): number {
@@ -10,6 +10,15 @@ export function windowOption(name: string, value: number | undefined): number {
   if (Number.isInteger(value) && value >= WINDOW_FLOOR && value <= MAX_WINDOW) return value;
   throw new RangeError(
     `${name} is ${value}; it must be an integer from ${WINDOW_FLOOR} to ${MAX_WINDOW} bytes`,
+  );
+}
+
+/** Bytes of a header list we announce; past MAX_HEADER_LIST_HARD the connection ends anyway. */
+export function checkHeaderList(name: string, value: number | undefined): void {
+  if (value === undefined) return;
+  if (Number.isInteger(value) && value > 0 && value <= MAX_HEADER_LIST_HARD) return;
+  throw new RangeError(
+    `${name} is ${value}; it must be an integer from 1 to ${MAX_HEADER_LIST_HARD} bytes`,
   );
 }
 

@@ -1,7 +1,7 @@
-// The sending half of a stream (S5): what waits to be written, and why it waits.
+// The sending half of a stream: what waits to be written, and why it waits.
 // Invariant: a stream is in at most one StreamList of loopy, and `queuedBytes` is the payload in
 // its items that has not become a DATA frame. Flow control: RFC 9113 §5.2, §6.9.
-// Not here: the order between streams (loopy-writer.ts), the receiving half (in-stream.ts).
+// Not here: the order between streams (loopy-writer.ts), the receiving half (in-flow.ts).
 
 import type { HpackEncoder } from '../hpack/encoder.ts';
 import type { DataItem } from './data-item.ts';
@@ -21,11 +21,11 @@ export const OutState: {
 /** What loopy needs of the call a stream belongs to. Called on loopy's turn; must not throw. */
 export interface OutStreamOwner {
   /** Most bytes `writeHead` may take. */
-  headBound(encoder: HpackEncoder): number;
-  /** Encodes the header block at `at`, returns its end; HEADERS end the stream if `headEnds`. */
+  headBound(): number;
+  /** Encodes the header block at `at`, returns its end. */
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number;
   /** Most bytes `writeTrailers` may take. */
-  trailersBound(encoder: HpackEncoder): number;
+  trailersBound(): number;
   writeTrailers(encoder: HpackEncoder, out: Buffer, at: number): number;
   /** HEADERS are about to be written: the last moment to assign an id, or to take the call back. */
   claimId(): number;
@@ -106,7 +106,7 @@ export class OutStream {
     this.itemCount -= 1;
   }
 
-  /** Drops all data; returns nothing, the accounts read itemCount and queuedBytes before. */
+  /** Drops all data; accounts are the caller's, as in append. */
   dropData(): void {
     this.first = undefined;
     this.last = undefined;

@@ -3,12 +3,7 @@
 // Invariant: HEADERS or DATA sent since the last ping clear the strikes, because a client that
 // estimates its BDP pings as often as data flows.
 
-/** Least time between pings of a client with streams, in ms; gRPC's default. */
-export const MIN_PING_INTERVAL_MS: number = 5 * 60 * 1000;
-/** The same without any stream, unless such pings are permitted, in ms. */
-export const MIN_IDLE_PING_INTERVAL_MS: number = 2 * 60 * 60 * 1000;
-/** Strikes that are forgiven. */
-const MAX_PING_STRIKES = 2;
+import { MAX_PING_STRIKES, MIN_IDLE_PING_INTERVAL_MS, MIN_PING_INTERVAL_MS } from './limits.ts';
 
 /** One per server connection. */
 export class PingPolicy {

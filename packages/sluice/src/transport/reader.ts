@@ -1,4 +1,4 @@
-// The reader (S3): takes chunks from the socket to the frame reader, and is held by the control
+// The reader: takes chunks from the socket to the frame reader, and is held by the control
 // buffer's throttle before each frame.
 // Invariants: bytes are parsed in order, at most one held chunk exists, and while the gate is
 // closed the socket is paused. Two peers paused on each other would stand still for good, so a gate
@@ -92,7 +92,8 @@ export class Reader implements WheelTimer {
     this.frames.hold();
     this.schedule(() => {
       this.yielding = false;
-      if (!this.closed && !this.discarding) this.resume();
+      // A closed gate resumes by itself, unless it lets single chunks through already.
+      if ((!this.closed || this.singleChunks) && !this.discarding) this.resume();
     });
   }
 

@@ -66,8 +66,19 @@ export class ReceiveCredit {
   }
 
   release(stream: TransportStream): void {
+    this.onRemoteEnd(stream);
+    this.inbound.extra -= stream.inFlow.pendingData;
+    stream.inFlow.pendingData = 0;
+  }
+
+  /** The peer sends no more: its window counts no longer, what is unread of it does. */
+  onRemoteEnd(stream: TransportStream): void {
+    const { inFlow } = stream;
+    if (inFlow.ended) return;
+    inFlow.ended = true;
     this.inbound.open -= 1;
-    this.inbound.extra -= stream.inFlow.limit - this.inbound.enforced + beyondLimit(stream.inFlow);
+    this.inbound.extra -= inFlow.limit - this.inbound.enforced + beyondLimit(inFlow);
+    this.inbound.extra += inFlow.pendingData;
     this.withheld.delete(stream);
     this.adjustInitialWindow();
     this.stopWithholding();
@@ -92,6 +103,7 @@ export class ReceiveCredit {
     const change = this.inbound.settle();
     if (change === 0) return;
     this.subject.streams.forEach((stream) => {
+      if (stream.inFlow.ended) return;
       const limit = stream.inFlow.limit + change;
       if (change > 0) stream.inFlow.setLimit(limit);
       else this.account(stream, (inFlow) => inFlow.lowerLimit(limit));
@@ -148,10 +160,14 @@ export class ReceiveCredit {
 
   /** Credit for bytes that are done with: read, padding, or of no use. */
   onDone(stream: TransportStream, bytes: number): void {
-    // Reset, perhaps from inside the callback that took the bytes: its window is settled.
-    if (stream.out.state === OutState.gone) return;
-    if (this.inbound.exposure > this.inbound.limit) this.withhold(stream);
     const { inFlow } = stream;
+    if (inFlow.ended) {
+      const read = Math.min(bytes, inFlow.pendingData);
+      inFlow.pendingData -= read;
+      this.inbound.extra -= read;
+      return;
+    }
+    if (this.inbound.exposure > this.inbound.limit) this.withhold(stream);
     const before = beyondLimit(inFlow);
     const increment = inFlow.onRead(bytes);
     this.inbound.extra += beyondLimit(inFlow) - before;

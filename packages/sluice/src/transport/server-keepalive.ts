@@ -13,6 +13,7 @@ import {
   type KeepaliveOptions,
   STALL_MS,
 } from './client-keepalive.ts';
+import { MIN_SERVER_KEEPALIVE_TIME_MS, SERVER_KEEPALIVE_TIME_MS } from './limits.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 
 /** What a server's keepalive asks of its connection. */
@@ -35,10 +36,6 @@ export interface ServerKeepaliveOptions {
   readonly maxAgeGraceMs?: number | undefined;
 }
 
-/** Quiet time before a server's ping, in ms. */
-export const SERVER_KEEPALIVE_TIME_MS: number = 2 * 60 * 60 * 1000;
-/** Floor of a server's quiet time, in ms. */
-const MIN_SERVER_KEEPALIVE_TIME_MS = 1_000;
 /** Share by which an age is varied, so that connections made together do not end together. */
 const AGE_JITTER = 0.1;
 

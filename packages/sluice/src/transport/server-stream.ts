@@ -105,9 +105,10 @@ export class ServerStream implements TransportStream {
     if (this.ended) return true;
     const { out, transport } = this;
     const limit = transport.limits.queuedBytes;
-    if (out.paused && out.queuedBytes + message.length > limit) {
+    if (out.paused && transport.queuedBytes + message.length > limit) {
       // Told to pause and did not: what is queued is still sent, the call ends behind it.
-      const text = `refused by the queued-bytes limit: this call alone has ${out.queuedBytes} of ${limit} bytes waiting; wait for onWritable after send() returns false`;
+      transport.intake.acted['queued-bytes'] += 1;
+      const text = `refused by the queued-bytes limit: ${transport.queuedBytes} of ${limit} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
       return true;
     }
@@ -216,6 +217,7 @@ export class ServerStream implements TransportStream {
 
   onRemoteEnd(): void {
     this.remoteEnded = true;
+    this.transport.connection.credit.onRemoteEnd(this);
     this.out.resetAfterTrailers = false;
     this.messages.end();
   }

@@ -1,21 +1,17 @@
-// The server's end of a connection: request HEADERS, the stream limit, abuse budgets, drain.
-// Invariants: `highestPeerStream` only rises; a handler's slot is taken before its stream is told
-// of and given back when the handler is done, whatever the peer resets (CVE-2023-44487).
-// RFC 9113 §5.1, §6.8; the order of checks is gRPC's. Not here: routing (server/).
+// The server's end of a connection: its calls, handler slots, abuse budgets, keepalive, drain.
+// Invariant: a handler's slot is taken before its stream is told of, and given back when the handler
+// is done, whatever the peer resets (CVE-2023-44487). RFC 9113 §6.8.
+// Not here: which request HEADERS become calls (request-intake.ts), routing (server/).
 
 import type { Duplex } from 'node:stream';
 import { ErrorCode } from '../frames/error-code.ts';
 import { SettingId } from '../frames/settings.ts';
-import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
-import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
-import type { HeaderFields } from '../hpack/header-fields.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
-import { type ControlItem, earlyAbortItem, pingItem } from './control-buffer.ts';
+import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { DrainSequence } from './drain-sequence.ts';
 import { type ClosingError, connectionError } from './errors.ts';
-import { ForeignStream } from './foreign-stream.ts';
 import {
   DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
@@ -25,7 +21,8 @@ import {
 import type { Schedule } from './loopy-writer.ts';
 import type { OutStream } from './out-stream.ts';
 import { PingPolicy } from './ping-policy.ts';
-import { type HeadFault, parseRequestHead, type RequestHead } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
+import { RequestIntake, type ServerActed } from './request-intake.ts';
 import { ResetBudget } from './reset-budget.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { ServerKeepalive, type ServerKeepaliveOptions } from './server-keepalive.ts';
@@ -57,14 +54,6 @@ export interface ServerTransportOptions {
   readonly permitPingsWithoutStream: boolean;
 }
 
-/** How often each limit of a connection acted. */
-export interface ServerActed {
-  streams: number;
-  handlers: number;
-  'queued-bytes': number;
-  'exposure-bytes': number;
-}
-
 export class ServerTransport implements ConnectionRole, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
@@ -75,7 +64,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   readonly maxReceiveMessageLength: number;
   readonly maxHeaderList: number;
   readonly limits: ServerLimits;
-  readonly acted: ServerActed;
+  readonly intake: RequestIntake;
   /** Handlers running. */
   handlers: number;
   private readonly listener: ServerTransportListener;
@@ -93,7 +82,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.wheelDeadline = 0;
     this.listener = listener;
     this.limits = options.limits;
-    this.acted = { streams: 0, handlers: 0, 'queued-bytes': 0, 'exposure-bytes': 0 };
     this.handlers = 0;
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
@@ -122,17 +110,18 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.drainSequence = new DrainSequence(options.wheel, {
       sendGoAway: (lastStreamId, reason) => this.connection.announceEnd(lastStreamId, reason),
       sendPing: (high, low) => {
-        this.put(pingItem(high, low));
+        this.connection.loopy.buffer.put(pingItem(high, low));
       },
       highestStream: () => this.connection.highestPeerStream,
       openStreams: () => this.connection.streams.size,
       close: (reason) => this.close(reason),
     });
+    this.intake = new RequestIntake(this, this.drainSequence);
     this.keepalive = new ServerKeepalive(
       options.wheel,
       {
         sendPing: (high, low) => {
-          this.put(pingItem(high, low));
+          this.connection.loopy.buffer.put(pingItem(high, low));
         },
         close: (reason) => this.connection.fail(ErrorCode.NO_ERROR, reason),
         hasStreams: () => this.connection.streams.size > 0,
@@ -142,10 +131,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       options.keepalive,
     );
     options.wheel.add(this, options.wheel.now() + HANDSHAKE_TIMEOUT_MS);
-  }
-
-  private put(item: ControlItem): void {
-    this.connection.loopy.buffer.put(item);
   }
 
   /** The handshake took too long. */
@@ -206,85 +191,11 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   // ConnectionRole.
 
   onHeaders(streamId: number, block: HeaderBlock, endStream: boolean): void {
-    const stream = this.connection.streams.get(streamId);
-    if (stream !== undefined) {
-      this.onTrailers(streamId, stream, block, endStream);
-    } else if (streamId % 2 === 0) {
-      this.connection.fail(ErrorCode.PROTOCOL_ERROR, `HEADERS on stream ${streamId}, an even id`);
-    } else if (streamId > this.connection.highestPeerStream) {
-      this.connection.highestPeerStream = streamId;
-      this.onRequest(streamId, block, endStream);
-    } else {
-      this.onLateHeaders(streamId);
-    }
+    this.intake.onHeaders(streamId, block, endStream);
   }
 
-  private onTrailers(
-    streamId: number,
-    stream: TransportStream,
-    block: HeaderBlock,
-    endStream: boolean,
-  ): void {
-    if (stream.remoteEnded) {
-      const text = `HEADERS after the end of stream ${streamId}`;
-      this.connection.faultStream(streamId, ErrorCode.STREAM_CLOSED, text);
-    } else if (!endStream || block.fields.some((name, i) => i % 2 === 0 && name.startsWith(':'))) {
-      const text = 'a second HEADERS that is no trailers';
-      this.connection.faultStream(streamId, ErrorCode.PROTOCOL_ERROR, text);
-    } else {
-      stream.onHeaders(block, endStream);
-    }
-  }
-
-  private onLateHeaders(streamId: number): void {
-    if (this.connection.wasResetByUs(streamId)) return;
-    if (this.connection.wasOpen(streamId)) {
-      this.connection.fail(ErrorCode.STREAM_CLOSED, `HEADERS on closed stream ${streamId}`);
-    } else {
-      const highest = this.connection.highestPeerStream;
-      const text = `HEADERS on stream ${streamId}, which is not above ${highest}`;
-      this.connection.fail(ErrorCode.PROTOCOL_ERROR, text);
-    }
-  }
-
-  private onRequest(streamId: number, block: HeaderBlock, endStream: boolean): void {
-    const { connection, limits } = this;
-    if (this.drainSequence.refuses(streamId)) {
-      connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
-      return;
-    }
-    if (block.tooLarge) {
-      const text = `request headers of ${block.listSize} bytes exceed the limit of ${this.maxHeaderList}`;
-      this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
-      return;
-    }
-    const head = headOf(block);
-    if (head.kind !== 'head' && precedesLimits(head)) {
-      this.refuseHead(streamId, head, endStream);
-    } else if (connection.streams.size >= limits.streams) {
-      this.acted.streams += 1;
-      connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
-    } else if (!connection.credit.inbound.admits) {
-      this.acted['exposure-bytes'] += 1;
-      connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
-    } else if (head.kind !== 'head') {
-      this.refuseHead(streamId, head, endStream);
-    } else if (head.timeoutMs === 0) {
-      this.abort(streamId, 200, Status.DEADLINE_EXCEEDED, 'expired on arrival', endStream);
-    } else if (this.handlers >= limits.handlers) {
-      this.acted.handlers += 1;
-      const text = `refused by the handlers limit: ${this.handlers} of ${limits.handlers} run on this connection`;
-      this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
-    } else if (this.queuedBytes >= limits.queuedBytes) {
-      this.acted['queued-bytes'] += 1;
-      const text = `refused by the queued-bytes limit: ${this.queuedBytes} of ${limits.queuedBytes} bytes of responses wait for the client to read`;
-      this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
-    } else {
-      this.open(streamId, head, endStream);
-    }
-  }
-
-  private open(streamId: number, head: RequestHead, endStream: boolean): void {
+  /** A request that passed every check becomes a call. */
+  open(streamId: number, head: RequestHead, endStream: boolean): void {
     const { credit, nowMs } = this.connection;
     const stream = new ServerStream(this, streamId, head, credit.inbound.enforced, nowMs);
     this.connection.addStream(stream, streamId);
@@ -311,41 +222,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       ['queued-bytes', this.queuedBytes],
       ['exposure-bytes', this.connection.credit.inbound.exposure],
     ];
-  }
-
-  private refuseHead(streamId: number, fault: HeadFault, endStream: boolean): void {
-    if (fault.kind === 'rst') {
-      this.connection.faultStream(streamId, fault.errorCode, fault.text);
-    } else if (fault.kind === 'foreign') {
-      const stream = new ForeignStream(
-        this,
-        streamId,
-        fault,
-        this.connection.credit.inbound.enforced,
-      );
-      this.connection.addStream(stream, streamId);
-      if (endStream) stream.onRemoteEnd();
-    } else {
-      const httpStatus = fault.kind === 'http' ? fault.httpStatus : 200;
-      this.abort(streamId, httpStatus, fault.grpcStatus, fault.text, endStream);
-    }
-  }
-
-  private abort(id: number, http: number, code: Status, text: string, endStream: boolean): void {
-    const fields: HeaderFields = [
-      ':status',
-      String(http),
-      'content-type',
-      'application/grpc',
-      'grpc-status',
-      String(code),
-      'grpc-message',
-      encodeStatusMessage(text),
-    ];
-    if (endStream) this.connection.noteEnd(id);
-    else this.connection.noteReset(id);
-    this.put(earlyAbortItem(id, fields, !endStream));
-    this.connection.replyQueued();
   }
 
   isIdle(streamId: number): boolean {
@@ -386,6 +262,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
 
   onTurnEnd(): void {}
 
+  onWritten(): void {}
+
   onPrematureReset(stream: TransportStream | undefined): boolean {
     const bornMs = stream instanceof ServerStream ? stream.openedMs : this.connection.nowMs;
     if (this.connection.nowMs - bornMs >= PREMATURE_RESET_AGE_MS) return true;
@@ -413,25 +291,4 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     if (this.drainSequence.started) return 'draining';
     return this.settled ? 'ready' : 'handshaking';
   }
-}
-
-// What a request block was parsed into, remembered with the block. Only this side sets it.
-class ParsedRequest {
-  readonly head: RequestHead | HeadFault;
-
-  constructor(head: RequestHead | HeadFault) {
-    this.head = head;
-  }
-}
-
-function headOf(block: HeaderBlock): RequestHead | HeadFault {
-  if (block.derived instanceof ParsedRequest) return block.derived.head;
-  const made = new ParsedRequest(parseRequestHead(block.fields));
-  block.derived = made;
-  return made.head;
-}
-
-/** Faults that are told even to a peer past its stream limit; a wrong method or path is not. */
-function precedesLimits(fault: HeadFault): boolean {
-  return fault.kind === 'rst' || (fault.kind === 'http' && fault.httpStatus !== 405);
 }

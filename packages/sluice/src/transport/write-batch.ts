@@ -22,6 +22,9 @@ function giveBuffer(buffer: Buffer): void {
 
 const NONE: Buffer = Buffer.alloc(0);
 
+// Bytes below which a write is copied rather than let keep a whole buffer.
+const SMALL_WRITE: number = MAX_WRITE / 4;
+
 /** Told when the socket has taken what was written before. */
 export interface WriteListener {
   onWritten(): void;
@@ -76,17 +79,24 @@ export class WriteBatch {
   flush(): void {
     const buffer = this.buffer;
     const length = this.length;
-    if (length > 0 && this.socket.writable) {
-      this.pending.push(buffer);
-      this.bytesWritten += length;
-      this.socket.write(
-        length === buffer.length ? buffer : buffer.subarray(0, length),
-        this.onWritten,
-      );
-    } else {
-      giveBuffer(buffer);
-    }
     this.buffer = NONE;
     this.length = 0;
+    if (length === 0 || !this.socket.writable) {
+      giveBuffer(buffer);
+      return;
+    }
+    this.bytesWritten += length;
+    if (this.socket.writableLength > 0 && length < SMALL_WRITE) {
+      // Behind a stalled socket many small writes pile up; each holds no more than its bytes.
+      this.pending.push(NONE);
+      this.socket.write(Buffer.from(buffer.subarray(0, length)), this.onWritten);
+      giveBuffer(buffer);
+      return;
+    }
+    this.pending.push(buffer);
+    this.socket.write(
+      length === buffer.length ? buffer : buffer.subarray(0, length),
+      this.onWritten,
+    );
   }
 }

@@ -77,7 +77,7 @@ describe('an option that is not understood', () => {
     [
       'a limit of nothing',
       { limits: { openCalls: 0 } },
-      /^limits\.openCalls is 0; it must be a number/,
+      /^limits\.openCalls is 0; it must be an integer/,
     ],
     ['a limit that is text', { limits: { openCalls: '9' } }, /^limits\.openCalls is 9; it must be/],
     ['a limit that is NaN', { limits: { queueAgeMs: Number.NaN } }, /^limits\.queueAgeMs is NaN; /],

@@ -141,6 +141,9 @@ export class Traffic {
         assertFilled(message);
         if (random() < 0.05) this.cancel(call);
       },
+      onSent(): void {}
+
+  isPastDeadline: () => false,
       onWritable: () => {
         call.writable = true;
       },

@@ -134,7 +134,7 @@ describe('TCP', () => {
     assert.equal(error.code, Status.UNAVAILABLE);
     assert.match(
       error.details,
-      new RegExp(`^127\\.0\\.0\\.1:${port} closed the connection during the handshake: `),
+      new RegExp(`^the HTTP/2 handshake with 127\\.0\\.0\\.1:${port} failed: .*HTTP/1\\.1`),
     );
   });
 
@@ -142,7 +142,7 @@ describe('TCP', () => {
     const port = await serve(SERVER_TLS);
     const error = await failureOf(dial(`127.0.0.1:${port}`));
     assert.equal(error.code, Status.UNAVAILABLE);
-    assert.match(error.details, /closed the connection during the handshake/);
+    assert.match(error.details, /^the HTTP\/2 handshake with .* failed: /);
   });
 
   it('a client with TLS and a server without it', async () => {

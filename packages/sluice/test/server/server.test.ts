@@ -132,7 +132,10 @@ describe('limits', () => {
     await twoRun.happened;
     const error = await failureOf(channel.unary(PATH, X));
     assert.equal(error.code, Status.RESOURCE_EXHAUSTED);
-    assert.equal(error.details, 'refused by the handlers limit: 2 of 2 run on this connection');
+    assert.equal(
+      error.details,
+      'refused by the handlers limit: 2 of 2 run on this connection; slow down or raise limits.handlers on the server',
+    );
     assert.equal(server.stats().limits.handlers?.acted, 1);
     release.raise();
     await Promise.all(calls);

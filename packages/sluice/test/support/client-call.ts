@@ -36,6 +36,12 @@ export class RecordedCall implements ClientStreamListener {
     this.writable += 1;
   }
 
+  onSent(): void {}
+
+  isPastDeadline(): boolean {
+    return false;
+  }
+
   onEnd(code: Status, details: string, _trailers: readonly string[], unprocessed: boolean): void {
     this.ends.push(code);
     this.details = details;

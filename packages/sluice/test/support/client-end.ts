@@ -73,6 +73,15 @@ export class TestCall implements ClientStreamListener {
     this.note('writable');
   }
 
+  /** Whether a reset by the peer comes behind the call's deadline. */
+  pastDeadline = false;
+
+  onSent(): void {}
+
+  isPastDeadline(): boolean {
+    return this.pastDeadline;
+  }
+
   onEnd(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void {
     this.trailers = trailers;
     const text = details === '' ? '' : `: ${details}`;

@@ -213,7 +213,7 @@ test('over the stream limit calls are refused, a wrong method too, but not a mal
   ]);
   assert.match(lines[3] ?? '', answered(9, 400, Status.INTERNAL));
   assert.equal(lines[4], 'RST_STREAM 11 REFUSED_STREAM');
-  assert.equal(end.transport.acted.streams, 4);
+  assert.equal(end.transport.intake.acted.streams, 4);
   assert.equal(end.calls.length, 1);
   end.call().end();
   await end.settle();

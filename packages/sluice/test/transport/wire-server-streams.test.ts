@@ -42,7 +42,7 @@ test('a slot of the handlers limit is free when the handler is done, not when th
   const lines = await end.transcript();
   assert.equal(lines.length, 1);
   assert.match(lines[0] ?? '', answered(3, 200, Status.RESOURCE_EXHAUSTED));
-  assert.equal(end.transport.acted.handlers, 1);
+  assert.equal(end.transport.intake.acted.handlers, 1);
   done();
   end.peer.headers(5, request(), { endStream: true });
   await end.settle();

@@ -1,0 +1,47 @@
+// The callbacks of `CallOptions`, and what a call made with a promise or an iterator ends with.
+// Invariant: what a caller's own code throws ends its call, and is what the caller sees, before any
+// status.
+
+import type { Metadata } from '../grpc/metadata.ts';
+import { Status } from '../grpc/status.ts';
+import { StatusError } from '../grpc/status-error.ts';
+import type { CallOptions, ClientCall } from './call.ts';
+
+/** Kept apart from its value, because anything may be thrown, `undefined` too. */
+export interface Failure {
+  readonly error: unknown;
+}
+
+/** A listener that stands for a caller. */
+export interface Caller {
+  readonly options: CallOptions;
+  call: ClientCall | undefined;
+  /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
+  failure: Failure | undefined;
+}
+
+/** Response headers came. */
+export function tellHeader(caller: Caller, header: Metadata): void {
+  try {
+    caller.options.onHeader?.(header);
+  } catch (error) {
+    caller.failure = { error };
+    caller.call?.cancel('onHeader threw');
+  }
+}
+
+/** The call ended: tells the trailers, answers what to throw; undefined after OK. */
+export function tellTrailer(
+  caller: Caller,
+  code: Status,
+  details: string,
+  trailer: Metadata,
+): Failure | undefined {
+  try {
+    caller.options.onTrailer?.(trailer);
+  } catch (error) {
+    caller.failure ??= { error };
+  }
+  if (caller.failure !== undefined || code === Status.OK) return caller.failure;
+  return { error: StatusError.ended(code, details, trailer) };
+}

@@ -1,0 +1,86 @@
+// Received messages as an async iterator's `next` hands them out, for both ends of a call.
+// Invariant: a message is asked for only when the consumer asks, so what nobody reads stays in the
+// stream's window; each `next` is answered once, in order.
+// Not here: what leaving an iteration means to the call (channel/, server/).
+
+interface Waiter {
+  readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The answer of an iterator that is done. */
+export const DONE: IteratorResult<Buffer, undefined> = Object.freeze({
+  value: undefined,
+  done: true,
+});
+
+export class MessageQueue {
+  /** The last message was handed out; an error may still be. */
+  ended: boolean;
+  private error: unknown;
+  private ready: Buffer | undefined;
+  private readonly waiters: Waiter[];
+
+  constructor() {
+    this.ended = false;
+    this.error = undefined;
+    this.ready = undefined;
+    this.waiters = [];
+  }
+
+  /** The next message of `call`, from which it is asked for; DONE or the error behind the last. */
+  next(call: { request(count: number): void }): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.ended) return this.last();
+    if (this.waiters.length > 0) {
+      const answer = this.wait();
+      call.request(1);
+      return answer;
+    }
+    // A message that is here already comes from inside `request`.
+    call.request(1);
+    const ready = this.ready;
+    if (ready !== undefined) {
+      this.ready = undefined;
+      return Promise.resolve({ value: ready, done: false });
+    }
+    return this.ended ? this.last() : this.wait();
+  }
+
+  /** A message that was asked for. */
+  push(message: Buffer): void {
+    const waiter = this.waiters.shift();
+    if (waiter === undefined) this.ready = message;
+    else waiter.resolve({ value: message, done: false });
+  }
+
+  /** No message follows. @param error thrown once, after which the iteration is done */
+  end(error: unknown): void {
+    this.ended = true;
+    this.error = error;
+    for (const waiter of this.waiters.splice(0)) {
+      void this.last().then(waiter.resolve, waiter.reject);
+    }
+  }
+
+  /** Fails whoever waits, and leaves the end to the caller. */
+  fail(error: unknown): void {
+    for (const waiter of this.waiters.splice(0)) waiter.reject(error);
+  }
+
+  /** Nobody wants to hear of the error any more. */
+  forgive(): void {
+    this.error = undefined;
+  }
+
+  private wait(): Promise<IteratorResult<Buffer, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ resolve, reject });
+    });
+  }
+
+  private last(): Promise<IteratorResult<Buffer, undefined>> {
+    const error = this.error;
+    this.error = undefined;
+    return error === undefined ? Promise.resolve(DONE) : Promise.reject(error);
+  }
+}
