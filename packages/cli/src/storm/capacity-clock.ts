@@ -1,10 +1,16 @@
 // The server's fixed capacity: calls wait their turn in order, and a clock lets `rate` of them a
 // second go. It costs little CPU, so a storm measures the client and not a busy server.
-// Invariant: over any second at most `rate` turns plus one burst of 50 ms are given; the clock
-// itself is injected as calls of `tick`.
+// Invariant: over any second at most `rate` turns plus the two allowances below are given; the
+// clock itself is injected as calls of `tick`.
 
-/** Longest stretch of missed time that is made up for; a stopped process gets no more than this. */
-const BURST_MS = 50;
+/** Longest idle time whose turns are kept for calls to come. */
+const IDLE_MS = 50;
+
+/**
+ * Longest stretch between two ticks that waiting calls are made up for. A process that a busy
+ * machine did not run for a moment keeps its capacity; a stopped one gets no more than this back.
+ */
+const MISSED_MS = 250;
 
 /** Lets waiting calls go at a fixed rate. */
 export class CapacityClock {
@@ -51,11 +57,11 @@ export class CapacityClock {
 
   /** Gives the turns that the time since the last tick earned. */
   tick(nowMs: number): void {
-    const elapsedMs = Math.min(nowMs - this.lastMs, BURST_MS);
+    const elapsedMs = Math.min(nowMs - this.lastMs, MISSED_MS);
     this.lastMs = nowMs;
-    this.credit = Math.min(this.credit + elapsedMs * this.turnsPerMs, BURST_MS * this.turnsPerMs);
+    this.credit += elapsedMs * this.turnsPerMs;
     const turns = Math.min(Math.floor(this.credit), this.depth);
-    this.credit -= turns;
+    this.credit = Math.min(this.credit - turns, IDLE_MS * this.turnsPerMs);
     this.release(turns);
   }
 

@@ -71,7 +71,7 @@ function loadsOf(series: Series, colour: string | null): ChartLoad[] {
 function deathOf(name: string, series: Series, colour: string): ChartMark[] {
   if (series.crash === null) return [];
   const { second, why } = series.crash;
-  return [{ second, text: `${displayName(name)} died`, detail: why, colour }];
+  return [{ second, text: `${displayName(name)} ended`, detail: why, colour }];
 }
 
 function highest(column: Column): number {

@@ -10,6 +10,9 @@ import type { ChildMessage, ClientCommand, Done, Sample, ServerCommand } from '.
 /** Enough of stderr for V8's last words, which come before its stack traces. */
 const STDERR_KEPT = 16_384;
 
+/** How the reason begins for a child that was ended because it no longer answered. */
+export const NO_ANSWER = 'no answer';
+
 /** Thrown to whoever waits for a child that died or no longer answers. */
 export class ChildDied extends Error {
   /** Seconds from `loadBegins`, or from its start, to its death. */
@@ -93,7 +96,7 @@ export class Child {
         return;
       }
       const timer = setTimeout(() => {
-        this.giveUp('stopped answering; killed');
+        this.giveUp(`for ${seconds} s; ended`);
       }, seconds * 1000);
       this.waiter = {
         resolve: (done) => {
@@ -125,7 +128,7 @@ export class Child {
 
   /** Counts the child as dead, for whoever waits for it, and ends it. */
   giveUp(why: string): void {
-    this.die(`${why} ${this.ageSeconds()} s into the load`);
+    this.die(`${NO_ANSWER} ${why} ${this.ageSeconds()} s into the load`);
     this.end();
   }
 

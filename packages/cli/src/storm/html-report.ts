@@ -9,7 +9,7 @@ import { type Chart, runtimeColour } from './charts.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './html-page.ts';
 import type { Scenario } from './scenarios.ts';
 import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
-import { displayName, lead, runtimeSentence, scenarioRows, verdictLine } from './summary.ts';
+import { displayName, fate, lead, runtimeSentence, scenarioRows, verdictLine } from './summary.ts';
 import { count } from './text-table.ts';
 
 /** uPlot as text. */
@@ -76,7 +76,7 @@ function verdictBlock(report: StormReport): string {
 }
 
 function bigFigure(figures: RuntimeFigures): string {
-  if (figures.crashed) return `died at ${count(figures.peakRssMB)} MB`;
+  if (figures.crashed) return `${fate(figures)} at ${count(figures.peakRssMB)} MB`;
   return `${figures.rssGrowthMB < 0 ? '' : '+'}${count(figures.rssGrowthMB)} MB`;
 }
 

@@ -29,9 +29,10 @@ export type ParsedOptions =
 
 export const STORM_HELP: string = `usage: sluice storm [options]
 
-Shows what happens to a gRPC client that is asked for far more than its server can take: Sluice and
-@grpc/grpc-js under the same load, one after another, each client and server in a process of its
-own. Takes about 75 seconds, shows the queue and the memory while it runs, and ends by itself.
+Shows what happens to a gRPC client that is asked for far more than its server
+can take: Sluice and @grpc/grpc-js under the same load, one after another, each
+client and server in a process of its own. Takes about 75 seconds, shows the
+queue and the memory while it runs, and ends by itself.
 
   --seconds N    length of each storm in seconds (default ${DEFAULT_STORM_SECONDS})
   --rate N       calls offered per second (default ${DEFAULT_RATE_RPS})
@@ -43,8 +44,9 @@ own. Takes about 75 seconds, shows the queue and the memory while it runs, and e
   --no-open      do not open the report in a browser
   --help         this text
 
-Exit code: 0 every promise of Sluice held, 1 one did not, 2 the options were not understood,
-130 interrupted. The promises and how they are measured: packages/cli/README.md.
+Exit code: 0 every promise of Sluice held, 1 one did not, 2 the options were
+not understood, 130 interrupted. The promises, and how they are measured, are
+in packages/cli/README.md.
 `;
 
 const SEE_HELP = "see 'sluice storm --help'";
@@ -72,7 +74,8 @@ export function parseStormOptions(args: readonly string[]): ParsedOptions {
   } catch (error) {
     // parseArgs tells an unknown option or a missing value by throwing; its text names the option.
     const text = error instanceof Error ? error.message : String(error);
-    return { kind: 'fault', why: `${text.split(/\.\s/)[0]}; ${SEE_HELP}` };
+    const why = text.split(/\.\s/)[0]?.replace('argument is ambiguous', 'lacks its value');
+    return { kind: 'fault', why: `${why}; ${SEE_HELP}` };
   }
 }
 

@@ -16,6 +16,7 @@ import {
   STORM_STRETCH,
   STORMS_IN_A_ROW,
 } from './scenarios.ts';
+import { USUAL_DRAIN_SECONDS } from './schedule.ts';
 
 /** A storm as it was measured. */
 export interface StormMeasured {
@@ -64,17 +65,7 @@ export interface RunPlan {
   readonly untilMs: number;
 }
 
-/** What a drain usually takes; for the progress bar. */
-const USUAL_DRAIN_SECONDS = 1.5;
 const START_SECONDS = 10;
-
-/** Seconds that a run is expected to take. */
-export function expectedSeconds(runtime: RuntimeName, seconds: number): number {
-  const storms = STORMS_IN_A_ROW[runtime];
-  const load = storms * seconds * STORM_STRETCH[runtime];
-  const warm = PHASES.start + PHASES.warmUp + PHASES.burst + USUAL_DRAIN_SECONDS + PHASES.unloaded;
-  return warm + load + (storms - 1) * USUAL_DRAIN_SECONDS + PHASES.settle;
-}
 
 class Run {
   private readonly plan: RunPlan;
@@ -129,8 +120,8 @@ class Run {
 
   /** Either may be the one that is waited for. */
   private timeUp(): void {
-    this.client.giveUp('ran out of the time of its run; ended');
-    this.server.giveUp('ran out of the time of its run; ended');
+    this.client.giveUp('within the time of its run; ended');
+    this.server.giveUp('within the time of its run; ended');
   }
 
   private async connect(): Promise<void> {

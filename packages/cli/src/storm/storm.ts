@@ -9,8 +9,9 @@ import { type Cores, pinToCores } from './cores.ts';
 import { figuresOf } from './figures.ts';
 import type { StormOptions } from './options.ts';
 import { reportFault, writeReports } from './report-files.ts';
-import { expectedSeconds, measureCeiling, runRuntime } from './run-runtime.ts';
-import { PHASES, type RuntimeName, SCENARIOS, type Scenario, SLACK_SECONDS } from './scenarios.ts';
+import { measureCeiling, runRuntime } from './run-runtime.ts';
+import { PHASES, SCENARIOS, type Scenario } from './scenarios.ts';
+import { expectedSeconds, Schedule, totalSeconds } from './schedule.ts';
 import { type Series, seriesOf } from './series.ts';
 import type { ScenarioReport, StormReport, Verdict } from './storm-report.ts';
 import { finalText, runtimeSentence } from './summary.ts';
@@ -38,24 +39,6 @@ function versions(): Record<string, string> {
     sluice: versionOf('sluice'),
     '@grpc/grpc-js': versionOf('@grpc/grpc-js'),
   };
-}
-
-/**
- * When each run has to be over: the expected ends of all runs so far, and the slack of its runtime.
- * Time that one run saved is there for the next.
- */
-class Schedule {
-  private expectedEndMs: number;
-
-  constructor(nowMs: number) {
-    this.expectedEndMs = nowMs + PHASES.ceiling * 1000;
-  }
-
-  /** Ms on the clock given to the constructor. */
-  endOfNext(runtime: RuntimeName, seconds: number): number {
-    this.expectedEndMs += expectedSeconds(runtime, seconds) * 1000;
-    return this.expectedEndMs + SLACK_SECONDS[runtime] * 1000;
-  }
 }
 
 interface ScenarioOutcome {
@@ -99,13 +82,6 @@ function textColumns(): number {
   return Math.min(process.stdout.columns ?? MOST_COLUMNS, MOST_COLUMNS);
 }
 
-function totalSeconds(options: StormOptions): number {
-  const perScenario = options.runtimes
-    .map((runtime) => expectedSeconds(runtime, options.seconds))
-    .reduce((sum, seconds) => sum + seconds, 0);
-  return PHASES.ceiling + options.scenarios.length * perScenario;
-}
-
 /** Runs the storm and resolves to the exit code. */
 export async function storm(options: StormOptions): Promise<number> {
   const fault = reportFault(options);
@@ -114,7 +90,8 @@ export async function storm(options: StormOptions): Promise<number> {
     return EXIT_USAGE;
   }
   const cores = pinToCores();
-  const view = new StormView(process.stdout, totalSeconds(options), () => performance.now());
+  const expected = totalSeconds(options.runtimes, options.scenarios.length, options.seconds);
+  const view = new StormView(process.stdout, expected, () => performance.now());
   const schedule = new Schedule(performance.now());
   const interrupted = (): void => {
     endAllChildren();

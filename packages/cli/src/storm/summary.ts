@@ -1,6 +1,7 @@
 // The storm's outcome in words and tables, for the terminal and, in part, for the HTML report.
 // Pure. Says what happened to each runtime, not what to think of it.
 
+import { NO_ANSWER } from './child.ts';
 import type { Scenario } from './scenarios.ts';
 import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
 import { bytes, count, megabytes, milliseconds, table, wrapped } from './text-table.ts';
@@ -11,6 +12,12 @@ const REACHED = 0.95;
 /** A runtime's name in a sentence. */
 export function displayName(name: string): string {
   return name === 'sluice' ? 'Sluice' : name;
+}
+
+/** What became of a process: one that had to be ended because it no longer answered hung. */
+export function fate(figures: RuntimeFigures): 'lived' | 'died' | 'hung' {
+  if (!figures.crashed) return 'lived';
+  return figures.crash?.startsWith(NO_ANSWER) === true ? 'hung' : 'died';
 }
 
 /** Whatever cannot be offered is a result too: a runtime whose calls are slow to make holds it up. */
@@ -28,7 +35,7 @@ export function runtimeSentence(
 ): string {
   const who = displayName(name);
   if (figures.crashed) {
-    return `${who} died (${figures.crash}) at ${megabytes(figures.peakRssMB)} with ${count(figures.lost)} calls held in memory; ${count(figures.finished)} had ended.`;
+    return `${who} ${fate(figures)} (${figures.crash}) at ${megabytes(figures.peakRssMB)} with ${count(figures.lost)} calls held in memory; ${count(figures.finished)} had ended.`;
   }
   const took = `took on ${count(figures.accepted)} calls${heldUp(figures, offeredRps)}`;
   const did = scenario.stopsServer
@@ -96,7 +103,7 @@ const FIGURE_ROWS: readonly Row[] = [
   ],
   ['live memory idle', (figures) => memory(figures.idleLiveMB)],
   ['live memory 5 s after', (figures) => memory(figures.liveAfterMB)],
-  ['the process', (figures) => (figures.crashed ? 'died' : 'lived')],
+  ['the process', fate],
 ];
 
 /** The keys of all runtimes' counts, the most frequent first. */

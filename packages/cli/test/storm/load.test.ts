@@ -64,12 +64,28 @@ test('the capacity clock drains its rate, in order, over any second', () => {
   assert.equal(clock.depth, 4000);
 });
 
-test('a stopped process gets no more than 50 ms of turns back', () => {
+test('a stopped process gets no more than 250 ms of turns back', () => {
   const clock = new CapacityClock(0);
   clock.setRate(10_000);
   for (let call = 0; call < 100_000; call++) clock.awaitTurn(() => {});
   clock.tick(4000);
-  assert.equal(clock.depth, 100_000 - 500);
+  assert.equal(clock.depth, 100_000 - 2500);
+});
+
+test('a server that a busy machine holds up for 200 ms keeps its capacity', () => {
+  const clock = new CapacityClock(0);
+  clock.setRate(10_000);
+  for (let call = 0; call < 100_000; call++) clock.awaitTurn(() => {});
+  for (let ms = 200; ms <= 4000; ms += 200) clock.tick(ms);
+  assert.equal(clock.depth, 100_000 - 40_000);
+});
+
+test('an idle server keeps no more than 50 ms of turns for calls to come', () => {
+  const clock = new CapacityClock(0);
+  clock.setRate(10_000);
+  for (let ms = 1; ms <= 1000; ms++) clock.tick(ms);
+  for (let call = 0; call < 10_000; call++) clock.awaitTurn(() => {});
+  assert.equal(clock.depth, 10_000 - 500);
 });
 
 test('turning the clock off lets every waiting call go', () => {

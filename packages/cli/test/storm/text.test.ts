@@ -91,6 +91,13 @@ test('a client that died is a result: what was seen until then, and why', () => 
   assert.match(text, /grpc-js died \(heap out of memory 2\.5 s into the load\) at 600\.0 MB/);
 });
 
+test('a client that had to be ended because it no longer answered hung, it did not die', () => {
+  const crash = 'no answer for 7 s; ended 13.1 s into the load';
+  const figures = { ...figuresOf(died()), crash };
+  const text = runtimeSentence(slowServer(), 100_000, 'grpc-js', figures);
+  assert.match(text, /^grpc-js hung \(no answer for 7 s; ended 13\.1 s into the load\) at/);
+});
+
 test('the final text names every failed promise with its figure and its bar', () => {
   const figures = { ...heldFigures(), lost: 3, finished: 129_997 };
   const report = stormReport([scenarioReport({ sluice: figures })]);
@@ -208,7 +215,7 @@ test('a death is marked when it happened, which is after the last sample', () =>
   for (const chart of chartsOf('slow-server', { 'grpc-js': series })) {
     assert.deepEqual(
       chart.marks.map(({ second, text, detail }) => [second, text, detail]),
-      [[2.5, 'grpc-js died', 'heap out of memory 2.5 s into the load']],
+      [[2.5, 'grpc-js ended', 'heap out of memory 2.5 s into the load']],
     );
   }
 });

@@ -242,8 +242,10 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     const { stream } = this;
     if (stream === undefined || this.committed) return;
     const bytes = this.heldBytes - this.replayBytes;
-    if (this.heldBytes > REPLAY_BYTES || !stream.keepForReplay(bytes)) this.commit();
-    else this.replayBytes += bytes;
+    if (this.heldBytes > REPLAY_BYTES) this.commit();
+    else if (!stream.written) return;
+    else if (stream.keepForReplay(bytes)) this.replayBytes += bytes;
+    else this.commit();
   }
 
   private dropReplay(): void {

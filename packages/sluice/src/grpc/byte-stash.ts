@@ -107,16 +107,6 @@ export class ByteStash {
     this.capacity = bytes.length;
   }
 
-  /** Release everything. */
-  clear(): void {
-    this.length = 0;
-    this.capacity = 0;
-    this.headAt = 0;
-    this.first = null;
-    this.last = null;
-    this.lastEnd = 0;
-  }
-
   // The new chunk is as long as what is held already, so n pieces cost O(log n) chunks at first
   // and never more than as much spare room as there are bytes.
   private grow(incoming: number): Chunk {

@@ -64,8 +64,8 @@ export class BdpEstimator {
   }
 
   /**
-   * DATA of `n` bytes came. True when this opened a sample: the caller gives the connection's
-   * unacked bytes back, so that the window does not cut the sample short, and sends the ping.
+   * DATA of `n` bytes came, as the connection's bytes were given back: a window that was about to
+   * close would cut a sample short. True when this opened a sample: the caller sends the ping.
    */
   onData(n: number): boolean {
     if (this.state !== IDLE) {

@@ -90,11 +90,6 @@ export class ClientKeepalive implements WheelTimer {
     this.pings = 0;
   }
 
-  /** Quiet time before a ping, in ms; Infinity: off. */
-  get timeMs(): number {
-    return this.quietMs;
-  }
-
   /** The connection is up. */
   start(): void {
     if (this.state.kind !== 'stopped' || this.quietMs === Number.POSITIVE_INFINITY) return;

@@ -328,7 +328,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     });
     for (const stream of above) {
       // What the server may still send on it is not worth the streams that go on.
-      this.connection.noteReset(stream.out.id);
+      this.connection.ended.noteReset(stream.out.id);
       this.connection.removeStream(stream);
       stream.handBack(reason);
     }

@@ -77,9 +77,8 @@ export function connectionStats(
   connection.streams.forEach((stream) => {
     unreadBytes += stream.messages.unreadBytes;
     withheldBytes += stream.inFlow.withheld;
-    if (stream.out.first !== undefined && stream.out.queuedAt < oldest) {
-      oldest = stream.out.queuedAt;
-    }
+    const item = stream.out.first;
+    if (item !== undefined && item.queuedAt < oldest) oldest = item.queuedAt;
   });
   return {
     id: identity.id,

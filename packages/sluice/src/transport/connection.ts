@@ -18,6 +18,7 @@ import {
   rstStreamItem,
   settingsItem,
 } from './control-buffer.ts';
+import { EndedStreams } from './ended-streams.ts';
 import {
   type ClosingError,
   connectionError,
@@ -40,7 +41,6 @@ import { OutState } from './out-stream.ts';
 import { ProgressWatch } from './progress-watch.ts';
 import { Reader, type ReaderListener } from './reader.ts';
 import { type CreditOptions, ReceiveCredit } from './receive-credit.ts';
-import { RecentStreams } from './recent-streams.ts';
 import { StreamTable } from './stream-table.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 import type { TransportStream } from './transport-stream.ts';
@@ -85,9 +85,6 @@ export interface ConnectionOptions extends CreditOptions {
   readonly maxHeaderList: number;
 }
 
-// Streams whose end is remembered, so that a late frame is told from a fault (RFC 9113 §5.1).
-const REMEMBERED_STREAMS = 1_024;
-
 export class Connection implements LoopyListener, WriteListener, ReaderListener, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
@@ -96,6 +93,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   readonly loopy: LoopyWriter;
   readonly reader: Reader;
   readonly streams: StreamTable<TransportStream>;
+  readonly ended: EndedStreams;
   /** Flow control on receipt. */
   readonly credit: ReceiveCredit;
   readonly wheel: TimerWheel;
@@ -119,8 +117,6 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   private readonly frames: FrameReader;
   private readonly batch: WriteBatch;
   private readonly progress: ProgressWatch;
-  private readonly resets: RecentStreams;
-  private readonly ends: RecentStreams;
   // The last id of the GOAWAY we sent, which may only fall (RFC 9113 §6.8).
   private promisedStream: number;
   private destroyed: boolean;
@@ -148,13 +144,12 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     });
     this.reader = new Reader(options.socket, this.frames, this, options.wheel, options.schedule);
     this.streams = new StreamTable();
+    this.ended = new EndedStreams();
     this.progress = new ProgressWatch(options.wheel, this);
     this.peerMaxHeaderList = Number.POSITIVE_INFINITY;
     this.peerMaxStreams = Number.POSITIVE_INFINITY;
     this.closedBy = undefined;
     this.goAwayText = '';
-    this.resets = new RecentStreams(REMEMBERED_STREAMS);
-    this.ends = new RecentStreams(REMEMBERED_STREAMS);
     this.promisedStream = MAX_STREAM_ID;
     this.destroyed = false;
     this.opening(options);
@@ -205,8 +200,8 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.loopy.cleanup(stream.out);
     if (id === 0 || this.streams.get(id) !== stream) return;
     this.streams.delete(id);
-    // One that only we ended is told apart (`resets`): the peer may go on until it hears of it.
-    if (stream.remoteEnded) this.ends.add(id);
+    // One that only we ended is told apart (`noteReset`): the peer may go on until it hears of it.
+    if (stream.remoteEnded) this.ended.noteEnd(id);
     this.credit.release(stream);
     this.role.onStreamClosed(stream);
   }
@@ -245,34 +240,9 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
 
   /** RST_STREAM for an id that may have no stream here. */
   putReset(streamId: number, errorCode: number, isResponse: boolean): void {
-    this.noteReset(streamId);
+    this.ended.noteReset(streamId);
     this.loopy.buffer.put(rstStreamItem(streamId, errorCode, isResponse));
     if (isResponse) this.replyQueued();
-  }
-
-  /** Remembers that the peer may still send on a stream that we ended early. */
-  noteReset(streamId: number): void {
-    this.resets.add(streamId);
-  }
-
-  /** Remembers that the peer ended a stream, one that it reset or that was in no table. */
-  noteEnd(streamId: number): void {
-    this.ends.add(streamId);
-  }
-
-  /** The peer reset a stream that we ended early: what it still sends there is its own fault. */
-  notePeerReset(streamId: number): void {
-    if (this.resets.remove(streamId)) this.ends.add(streamId);
-  }
-
-  /** Whether we ended the stream lately, so that frames on it are none of the peer's fault. */
-  wasResetByUs(streamId: number): boolean {
-    return this.resets.has(streamId);
-  }
-
-  /** Whether the stream was open lately. */
-  wasOpen(streamId: number): boolean {
-    return this.ends.has(streamId);
   }
 
   /** A reply to a received frame was queued: the throttle is asked, the hard cap watched. */
@@ -310,7 +280,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     const isOrderly = errorCode === ErrorCode.NO_ERROR;
     this.finish(error, () => {
       this.reader.discard();
-      this.loopy.buffer.finish(error, [goAway, closeItem()], (frame) => isOrderly || opens(frame));
+      this.loopy.buffer.finish([goAway, closeItem()], (frame) => isOrderly || opens(frame));
       this.wheel.add(this, this.wheel.now() + LINGER_MS);
     });
   }
@@ -323,7 +293,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.finish(error, () => {
       this.loopy.stop();
       this.reader.discard();
-      this.loopy.buffer.finish(error, [], () => false);
+      this.loopy.buffer.finish([], () => false);
       this.destroy();
     });
   }

@@ -6,7 +6,6 @@
 // Deviation from grpc-go, which counts nearly all items and can stand still for it (grpc-go #9330).
 
 import type { HeaderFields } from '../hpack/header-fields.ts';
-import type { ClosingError } from './errors.ts';
 import { GATE_RESPONSE_FRAMES } from './limits.ts';
 import { OutState, type OutStream, StreamList } from './out-stream.ts';
 
@@ -132,7 +131,8 @@ export class ControlBuffer {
   private parked: boolean;
   private frames: ControlItem[];
   private nextFrame: number;
-  private closing: ClosingError | undefined;
+  /** Takes nothing any more. */
+  private finished: boolean;
 
   constructor(consumer: Consumer) {
     this.responseFrames = 0;
@@ -143,17 +143,12 @@ export class ControlBuffer {
     this.parked = true;
     this.frames = [];
     this.nextFrame = 0;
-    this.closing = undefined;
-  }
-
-  /** Why the buffer takes nothing any more, once finish() was called. */
-  get closedBy(): ClosingError | undefined {
-    return this.closing;
+    this.finished = false;
   }
 
   /** Queues a control frame. False once finished. */
   put(frame: ControlItem): boolean {
-    if (this.closing !== undefined) return false;
+    if (this.finished) return false;
     this.frames.push(frame);
     this.items += 1;
     if (frame.isResponse) this.responseFrames += 1;
@@ -163,7 +158,7 @@ export class ControlBuffer {
 
   /** Queues a stream's HEADERS (or bare trailers). False once finished. */
   putHead(stream: OutStream, nowMs: number): boolean {
-    if (this.closing !== undefined) return false;
+    if (this.finished) return false;
     stream.queuedAt = nowMs;
     this.heads.push(stream);
     this.items += 1;
@@ -174,7 +169,7 @@ export class ControlBuffer {
 
   /** Queues the stream's HEADERS only if `check` admits it, in one step with the enqueue. */
   executeAndPut(check: PutCheck, stream: OutStream, nowMs: number): boolean {
-    if (this.closing !== undefined || !check.admits(stream)) return false;
+    if (this.finished || !check.admits(stream)) return false;
     return this.putHead(stream, nowMs);
   }
 
@@ -235,7 +230,7 @@ export class ControlBuffer {
 
   /** True while the reader may go on: fewer than 50 queued replies to received frames. */
   throttle(): boolean {
-    return this.responseFrames < GATE_RESPONSE_FRAMES || this.closing !== undefined;
+    return this.responseFrames < GATE_RESPONSE_FRAMES || this.finished;
   }
 
   /**
@@ -243,12 +238,8 @@ export class ControlBuffer {
    * back to its call as unprocessed.
    * @param keep whether a queued frame is still written before the farewell; the rest is dropped
    */
-  finish(
-    reason: ClosingError,
-    farewell: readonly ControlItem[],
-    keep: (frame: ControlItem) => boolean,
-  ): void {
-    if (this.closing !== undefined) return;
+  finish(farewell: readonly ControlItem[], keep: (frame: ControlItem) => boolean): void {
+    if (this.finished) return;
     const queued = this.frames.slice(this.nextFrame);
     this.items -= queued.length;
     this.frames = [];
@@ -256,7 +247,7 @@ export class ControlBuffer {
     this.responseFrames = 0;
     for (const frame of queued) if (keep(frame)) this.put(frame);
     for (const frame of farewell) this.put(frame);
-    this.closing = reason;
+    this.finished = true;
   }
 
   /** Milliseconds the oldest HEADERS have waited; 0 when none wait. */

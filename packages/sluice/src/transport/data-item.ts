@@ -18,6 +18,8 @@ export class DataItem {
   readonly endStream: boolean;
   /** Bytes written of prefix and payload together. */
   written: number;
+  /** When it was queued, ms. */
+  queuedAt: number;
   /** Length of prefix and payload together. */
   readonly length: number;
 
@@ -27,6 +29,7 @@ export class DataItem {
     this.flag = flag;
     this.endStream = endStream;
     this.written = 0;
+    this.queuedAt = 0;
     this.length = payload.length + (flag === NO_PREFIX ? 0 : MESSAGE_PREFIX_LENGTH);
   }
 }

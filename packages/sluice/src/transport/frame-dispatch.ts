@@ -92,8 +92,9 @@ export class FrameDispatch implements FrameHandler {
 
   private dataOnClosed(streamId: number): void {
     this.unknownStream(streamId, 'DATA');
-    if (this.connection.closedBy !== undefined || this.connection.wasResetByUs(streamId)) return;
-    if (this.connection.wasOpen(streamId)) {
+    if (this.connection.closedBy !== undefined || this.connection.ended.wasResetByUs(streamId))
+      return;
+    if (this.connection.ended.wasOpen(streamId)) {
       // It was the peer who ended or reset the stream, so no frame of its can have crossed ours.
       this.connection.fail(ErrorCode.STREAM_CLOSED, `DATA on closed stream ${streamId}`);
       return;
@@ -150,7 +151,7 @@ export class FrameDispatch implements FrameHandler {
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
       this.unknownStream(streamId, 'RST_STREAM');
-      this.connection.notePeerReset(streamId);
+      this.connection.ended.notePeerReset(streamId);
       return;
     }
     const calm = this.role.onPrematureReset(stream);
@@ -161,7 +162,7 @@ export class FrameDispatch implements FrameHandler {
       return;
     }
     this.connection.removeStream(stream);
-    this.connection.noteEnd(streamId);
+    this.connection.ended.noteEnd(streamId);
     stream.onReset(errorCode);
   }
 

@@ -39,11 +39,6 @@ export class InFlow {
     return this.limit + this.delta - this.pendingData - this.pendingUpdate - this.withheld;
   }
 
-  /** What the stream can make us hold: credit granted and not used, plus bytes unread. */
-  exposure(): number {
-    return this.limit + this.delta - this.pendingUpdate - this.withheld;
-  }
-
   /**
    * DATA of `n` bytes came, padding included. False: the peer sent more than it was granted, and
    * nothing was counted; the stream fails with FLOW_CONTROL_ERROR.

@@ -190,9 +190,6 @@ export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
 /** Bytes of one received message; gRPC's customary default. */
 export const MAX_MESSAGE_LENGTH_DEFAULT: number = 4 * MIB;
 
-/** A limit above this is none: what SETTINGS can express, and no memory that Node could use. */
-const MAX_LIMIT = 0xffff_ffff;
-
 /** Merges what a user set over the defaults; throws a RangeError that names option and value. */
 export function resolveLimits<T extends object>(
   defaults: Readonly<T>,
@@ -205,10 +202,10 @@ export function resolveLimits<T extends object>(
       const known = Object.keys(defaults).join(', ');
       throw new RangeError(`limits.${name} is not a limit; known limits: ${known}`);
     }
-    const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 1;
-    if (!(isCount && value <= MAX_LIMIT) && value !== Number.POSITIVE_INFINITY) {
+    const isCount = typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
+    if (!isCount && value !== Number.POSITIVE_INFINITY) {
       throw new RangeError(
-        `limits.${name} is ${String(value)}; it must be an integer from 1 to ${MAX_LIMIT}, or Infinity for none`,
+        `limits.${name} is ${String(value)}; it must be an integer of at least 1, or Infinity for none`,
       );
     }
     Object.assign(resolved, { [name]: value });

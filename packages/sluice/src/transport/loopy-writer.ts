@@ -114,7 +114,7 @@ export class LoopyWriter {
   /** A message, or the bare end. Dropped if the stream is gone. False: the writer should pause. */
   appendData(stream: OutStream, item: DataItem, nowMs: number): boolean {
     if (stream.state === OutState.gone || this.stopped) return true;
-    if (stream.first === undefined && stream.state !== OutState.queued) stream.queuedAt = nowMs;
+    item.queuedAt = nowMs;
     stream.append(item);
     this.buffer.items += 1;
     this.buffer.bytes += item.length;

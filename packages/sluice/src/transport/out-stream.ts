@@ -57,7 +57,7 @@ export class OutStream {
   queuedBytes: number;
   /** Bytes the queued HEADERS are charged with. */
   headBytes: number;
-  /** When the oldest thing in here was queued, ms. */
+  /** When its HEADERS, or its bare end, were queued, ms. */
   queuedAt: number;
   /** Credit to announce with the next WINDOW_UPDATE, coalesced. */
   windowUpdate: number;

@@ -1,4 +1,4 @@
-// The ids of the streams that ended last, to tell a late frame from a fault.
+// The last stream ids that were added. What they mean is ended-streams.ts.
 // Invariant: fixed memory, taken when the first id is added; the oldest id is forgotten first.
 
 export class RecentStreams {

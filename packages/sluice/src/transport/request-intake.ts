@@ -69,8 +69,8 @@ export class RequestIntake {
   }
 
   private onLateHeaders(streamId: number): void {
-    if (this.transport.connection.wasResetByUs(streamId)) return;
-    if (this.transport.connection.wasOpen(streamId)) {
+    if (this.transport.connection.ended.wasResetByUs(streamId)) return;
+    if (this.transport.connection.ended.wasOpen(streamId)) {
       this.transport.connection.fail(
         ErrorCode.STREAM_CLOSED,
         `HEADERS on closed stream ${streamId}`,
@@ -148,8 +148,8 @@ export class RequestIntake {
       'grpc-message',
       encodeStatusMessage(text),
     ];
-    if (endStream) this.transport.connection.noteEnd(id);
-    else this.transport.connection.noteReset(id);
+    if (endStream) this.transport.connection.ended.noteEnd(id);
+    else this.transport.connection.ended.noteReset(id);
     this.transport.connection.loopy.buffer.put(earlyAbortItem(id, fields, !endStream));
     this.transport.connection.replyQueued();
   }

@@ -89,7 +89,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.sliceStart = 0;
     const { streams } = options.limits;
     const settings = [SettingId.MAX_HEADER_LIST_SIZE, options.maxHeaderList];
-    if (streams !== Number.POSITIVE_INFINITY) {
+    // More than SETTINGS can express is no limit.
+    if (streams <= 0xffff_ffff) {
       settings.unshift(SettingId.MAX_CONCURRENT_STREAMS, streams);
     }
     this.connection = new Connection(this, {
@@ -163,7 +164,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
 
   /** Trailers are in the batch. */
   onEndWritten(stream: ServerStream): void {
-    if (!stream.remoteEnded) this.connection.noteReset(stream.out.id);
+    if (!stream.remoteEnded) this.connection.ended.noteReset(stream.out.id);
     this.resets.completed();
     this.connection.removeStream(stream);
   }

@@ -32,7 +32,7 @@ export class StreamTable<T extends object> {
     return this.count;
   }
 
-  /** Slots held, for stats and tests. */
+  /** Slots held: the table's account of its memory. */
   get capacity(): number {
     return this.mask + 1;
   }
@@ -90,12 +90,6 @@ export class StreamTable<T extends object> {
       const value = this.get(id);
       if (value !== undefined) visit(value, id);
     }
-  }
-
-  /** Takes every stream out and gives the memory back. */
-  clear(): void {
-    this.count = 0;
-    this.allocate(MIN_CAPACITY);
   }
 
   /** The slot of `id`, or the empty slot where it belongs. */

@@ -22,12 +22,6 @@ export interface WheelTimer {
   onTimer(): void;
 }
 
-/** A callback that waits in the wheel. */
-export interface Alarm {
-  /** It will not run. Nothing happens when it ran. */
-  cancel(): void;
-}
-
 /** Width of one tick in milliseconds. A power of two, so that dividing by it is exact. */
 const TICK_MS = 8;
 /** Each level has 32 slots, so that one 32-bit mask tells which are occupied. */
@@ -110,13 +104,6 @@ export class TimerWheel {
     this.count++;
     const slotTick = this.place(timer, dueTick);
     if (this.runUntil === -1 && slotTick < this.armedTick) this.arm(slotTick);
-  }
-
-  /** Runs `callback` once, `ms` milliseconds from now. Allocates: for what is cold and rare. */
-  after(ms: number, callback: () => void): Alarm {
-    const alarm = new CallbackTimer(this, callback);
-    this.add(alarm, this.clock.now() + ms);
-    return alarm;
   }
 
   /** Takes `timer` out; it will not fire. Nothing happens when it is not in the wheel. */
@@ -235,33 +222,6 @@ export class TimerWheel {
       // An onTimer threw: what is left in this slot is due at once, not one turn later.
       if (this.heads[due] !== undefined) this.tick = tick - 1;
     }
-  }
-}
-
-/** What `after` puts in the wheel. */
-class CallbackTimer implements Alarm, WheelTimer {
-  wheelNext: WheelTimer | undefined;
-  wheelPrevious: WheelTimer | undefined;
-  wheelSlot: number;
-  wheelDeadline: number;
-  private readonly wheel: TimerWheel;
-  private readonly callback: () => void;
-
-  constructor(wheel: TimerWheel, callback: () => void) {
-    this.wheelNext = undefined;
-    this.wheelPrevious = undefined;
-    this.wheelSlot = -1;
-    this.wheelDeadline = 0;
-    this.wheel = wheel;
-    this.callback = callback;
-  }
-
-  cancel(): void {
-    this.wheel.remove(this);
-  }
-
-  onTimer(): void {
-    this.callback();
   }
 }
 

@@ -34,13 +34,6 @@ export class TransportInFlow {
     return unacked;
   }
 
-  /** Gives everything back now, for a BDP sample; answers the increment, 0 for none. */
-  reset(): number {
-    const unacked = this.unacked;
-    this.unacked = 0;
-    return unacked;
-  }
-
   /**
    * Raises the window to `limit` bytes and answers the increment to send; 0 when it is no higher,
    * because HTTP/2 has no way to take a connection window back.

@@ -8,7 +8,7 @@ import type { ClientStream } from '#sluice/transport/client-stream.js';
 import type { Connection } from '#sluice/transport/connection.js';
 import { DEFAULT_WINDOW } from '#sluice/transport/limits.js';
 import type { ServerStream } from '#sluice/transport/server-stream.js';
-import type { Alarm } from '#sluice/transport/timer-wheel.js';
+import { Alarm } from '../support/alarm.js';
 import { mulberry32 } from '../support/random.js';
 import { TransportPair } from '../support/transport-pair.js';
 
@@ -141,9 +141,8 @@ export class Traffic {
         assertFilled(message);
         if (random() < 0.05) this.cancel(call);
       },
-      onSent(): void {}
-
-  isPastDeadline: () => false,
+      onSent: () => {},
+      isPastDeadline: () => false,
       onWritable: () => {
         call.writable = true;
       },
@@ -153,7 +152,8 @@ export class Traffic {
     call.stream = this.pair.client.newStream(listener, '/model/Call', [], timeoutMs);
     if (call.stream === undefined) return;
     this.calls.push(call);
-    if (timeoutMs > 0) call.deadline = this.pair.wheel.after(timeoutMs, () => this.cancel(call));
+    if (timeoutMs > 0)
+      call.deadline = new Alarm(this.pair.wheel, timeoutMs, () => this.cancel(call));
     if (random() < 0.5) this.sendRequest(call);
   }
 

@@ -55,6 +55,21 @@ test('many streams shrink the initial window to the floor and no further', async
   await pair.close();
 });
 
+test('a limit below one window admits one stream at a time, not none', async () => {
+  const { pair } = await openPair({
+    clientLimits: { exposureBytes: 1_000 },
+    serverLimits: { exposureBytes: 1_000 },
+  });
+  const call = openCall(pair.client);
+  await pair.settle();
+  assert.equal(pair.server.connection.streams.size, 1);
+  assert.equal(pair.client.admission.refuses(0), 'exposure-bytes');
+  call.stream.cancel();
+  await pair.settle();
+  assert.equal(pair.client.admission.refuses(0), undefined);
+  await pair.close();
+});
+
 test('the initial window grows back by steps of a second, to what was configured', async () => {
   const { pair } = await openPair({ serverLimits: { exposureBytes: 4 * MIB } });
   const { inbound } = pair.server.connection.credit;

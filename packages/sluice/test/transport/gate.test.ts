@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import type { Connection } from '#sluice/transport/connection.js';
 import { pingItem } from '#sluice/transport/control-buffer.js';
+import { Alarm } from '../support/alarm.js';
 import { openCall, type RecordedCall } from '../support/client-call.js';
 import { TransportPair } from '../support/transport-pair.js';
 
@@ -79,7 +80,7 @@ test('thousands of cancels and deadlines of ours never close our own gate', asyn
   await pair.pass(1_100);
   calls.forEach((call, i) => {
     if (i % 2 === 0) call.stream.cancel();
-    else pair.wheel.after(1, () => call.stream.cancel());
+    else new Alarm(pair.wheel, 1, () => call.stream.cancel());
   });
   pair.clock.advance(10);
   const { loopy, reader } = pair.client.connection;

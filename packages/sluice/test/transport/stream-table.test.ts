@@ -143,12 +143,3 @@ test('forEach visits what is there at its turn while the visitor deletes and add
   assert.equal(visited.length, 50);
   assert.equal(table.size, 50);
 });
-
-test('clear() takes everything out', () => {
-  const table = new StreamTable<Entry>();
-  for (let id = 1; id < 5_000; id += 2) table.set(id, { id });
-  table.clear();
-  assert.equal(table.size, 0);
-  assert.equal(table.get(1), undefined);
-  assert.equal(table.capacity, 16);
-});

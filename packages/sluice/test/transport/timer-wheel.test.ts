@@ -182,17 +182,6 @@ test('an onTimer that throws delays no other timer', () => {
   assert.equal(others[2]?.firedAt.length, 1);
 });
 
-test('after() runs its callback once, and cancel() keeps it from running', () => {
-  const { clock, wheel } = setUp();
-  let runs = 0;
-  const kept = wheel.after(50, () => runs++);
-  wheel.after(50, () => assert.fail('cancelled')).cancel();
-  clock.advance(70);
-  assert.equal(runs, 1);
-  kept.cancel();
-  assert.equal(wheel.size, 0);
-});
-
 test('random adds, removals and stalls: each timer fires once, at its time', () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = mulberry32(seed);

@@ -179,3 +179,21 @@ test('a handler that goes on after its connection was lost changes nothing', asy
   call.end();
   await end.finish();
 });
+
+test('DATA on its way to a stream that we reset long ago is no reason to end the connection', async () => {
+  const end = await ServerEnd.ready({}, { limits: { streams: 1 } });
+  end.peer.headers(1, request());
+  await end.settle();
+  end.call(0).stream.reset(ErrorCode.CANCEL);
+  end.call(0).release();
+  end.peer.headers(3, request());
+  await end.settle();
+  // More resets than are remembered: each of these is past the limit of one stream.
+  for (let id = 5; id < 2_605; id += 2) end.peer.headers(id, request());
+  await end.settle();
+  end.peer.take();
+  end.peer.data(1, framed('late'));
+  assert.deepEqual(await end.transcript(), ['RST_STREAM 1 STREAM_CLOSED']);
+  end.call(1).end();
+  await end.finish();
+});

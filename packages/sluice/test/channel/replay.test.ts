@@ -1,0 +1,111 @@
+// What a call keeps so that it can be tried again, and what it asks for when it is (gRFC A6,
+// "transparent retries"): a call on a channel that the test plays, over a real transport.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CallPlacer, ClientCall } from '#sluice/channel/call.js';
+import { ErrorCode } from '#sluice/frames/error-code.js';
+import { Status } from '#sluice/grpc/status.js';
+import type { TimerWheel } from '#sluice/transport/timer-wheel.js';
+import { ClientEnd } from '../support/client-end.js';
+
+const MIB = 1024 * 1024;
+
+/** Puts each call in a line that the test lets go on. */
+class Line implements CallPlacer {
+  readonly wheel: TimerWheel;
+  /** Calls that were placed again. */
+  readonly again: ClientCall[] = [];
+
+  constructor(end: ClientEnd) {
+    this.wheel = end.wheel;
+  }
+
+  place(call: ClientCall, again: boolean): void {
+    call.inLine = true;
+    call.waitingSinceMs = this.wheel.now();
+    if (again) this.again.push(call);
+  }
+
+  withdraw(call: ClientCall): void {
+    call.inLine = false;
+  }
+
+  onHeld(): void {}
+
+  waitingBytesRefusal(): undefined {}
+
+  waitReason(): string {
+    return 'the test';
+  }
+}
+
+interface Ended {
+  code: Status | undefined;
+}
+
+function unary(end: ClientEnd, line: Line, bytes: number, timeoutMs?: number): [ClientCall, Ended] {
+  const ended: Ended = { code: undefined };
+  const onEnd = (code: Status): void => {
+    ended.code = code;
+  };
+  const listener = { onHeader() {}, onMessage() {}, onWritable() {}, onEnd };
+  const call = new ClientCall(line, '/s/m', { timeoutMs }, listener);
+  call.start(Buffer.alloc(bytes));
+  line.withdraw(call);
+  assert.ok(call.open(end.transport));
+  return [call, ended];
+}
+
+test('what calls keep behind a server that reads all and answers nothing is bounded', async () => {
+  const end = await ClientEnd.ready({ INITIAL_WINDOW_SIZE: MIB });
+  end.peer.windowUpdate(0, 100 * MIB);
+  await end.settle();
+  const line = new Line(end);
+  const calls: [ClientCall, Ended][] = [];
+  for (let i = 0; i < 40; i += 1) {
+    calls.push(unary(end, line, 200_000));
+    await end.settle();
+  }
+  const kept = calls.reduce((sum, [call]) => sum + call.heldBytes, 0);
+  assert.equal(kept, 4_000_000);
+  assert.equal(end.transport.replayBytes, kept);
+  // The first is among those kept, the last is not.
+  end.peer.rstStream(1, ErrorCode.REFUSED_STREAM).rstStream(79, ErrorCode.REFUSED_STREAM);
+  await end.settle();
+  assert.deepEqual(line.again, [calls[0]?.[0]]);
+  assert.equal(calls[39]?.[1].code, Status.UNAVAILABLE);
+  assert.equal(end.transport.replayBytes, kept - 200_000);
+  for (const [call] of calls) call.cancel();
+  assert.equal(end.transport.replayBytes, 0);
+  assert.ok(calls.every(([call]) => call.heldBytes === 0));
+  await end.finish();
+});
+
+test('a call that was never written is tried again, however large it is', async () => {
+  const end = await ClientEnd.ready();
+  const line = new Line(end);
+  const [call, ended] = unary(end, line, MIB);
+  end.transport.drain('the test says so');
+  assert.deepEqual(line.again, [call]);
+  assert.equal(call.heldBytes, MIB);
+  call.cancel();
+  assert.equal(ended.code, Status.CANCELLED);
+  await end.finish();
+});
+
+test('the server is told of the time that is left after a wait in the line', async () => {
+  const end = await ClientEnd.ready();
+  const line = new Line(end);
+  end.clock.advance(8);
+  const listener = { onHeader() {}, onMessage() {}, onWritable() {}, onEnd() {} };
+  const call = new ClientCall(line, '/s/m', { timeoutMs: 1_000 }, listener);
+  call.start(Buffer.from('x'));
+  end.clock.advance(400);
+  line.withdraw(call);
+  call.open(end.transport);
+  await end.settle();
+  assert.equal(end.peer.field(1, 'grpc-timeout'), '600m');
+  call.cancel();
+  await end.finish();
+});
