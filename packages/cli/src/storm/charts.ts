@@ -4,7 +4,7 @@
 
 import { BARS } from './scenarios.ts';
 import type { Series } from './series.ts';
-import { displayName } from './summary.ts';
+import { displayName, fate } from './summary.ts';
 
 /** One curve's name and the CSS variable of its colour. */
 export interface Curve {
@@ -71,7 +71,7 @@ function loadsOf(series: Series, colour: string | null): ChartLoad[] {
 function deathOf(name: string, series: Series, colour: string): ChartMark[] {
   if (series.crash === null) return [];
   const { second, why } = series.crash;
-  return [{ second, text: `${displayName(name)} ended`, detail: why, colour }];
+  return [{ second, text: `${displayName(name)} ${fate(why)}`, detail: why, colour }];
 }
 
 function highest(column: Column): number {

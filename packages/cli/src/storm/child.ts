@@ -6,12 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Cores } from './cores.ts';
 import type { ChildMessage, ClientCommand, Done, Sample, ServerCommand } from './protocol.ts';
+import { NO_ANSWER } from './storm-report.ts';
 
 /** Enough of stderr for V8's last words, which come before its stack traces. */
 const STDERR_KEPT = 16_384;
-
-/** How the reason begins for a child that was ended because it no longer answered. */
-export const NO_ANSWER = 'no answer';
 
 /** Thrown to whoever waits for a child that died or no longer answers. */
 export class ChildDied extends Error {

@@ -76,7 +76,7 @@ function verdictBlock(report: StormReport): string {
 }
 
 function bigFigure(figures: RuntimeFigures): string {
-  if (figures.crashed) return `${fate(figures)} at ${count(figures.peakRssMB)} MB`;
+  if (figures.crashed) return `${fate(figures.crash)} at ${count(figures.peakRssMB)} MB`;
   return `${figures.rssGrowthMB < 0 ? '' : '+'}${count(figures.rssGrowthMB)} MB`;
 }
 

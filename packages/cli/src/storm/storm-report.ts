@@ -2,6 +2,9 @@
 // renamed. MB = 10^6 bytes. Figures of storms in a row are sums for counts and the worst storm's
 // for rates, so that a good storm cannot hide a bad one.
 
+/** How `crash` begins for a process that was ended because it no longer answered. */
+export const NO_ANSWER = 'no answer';
+
 /** One runtime under one scenario. */
 export interface RuntimeFigures {
   /** Calls per second the generator really offered; the worst of the storms in a row. */

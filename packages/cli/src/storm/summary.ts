@@ -1,9 +1,14 @@
 // The storm's outcome in words and tables, for the terminal and, in part, for the HTML report.
 // Pure. Says what happened to each runtime, not what to think of it.
 
-import { NO_ANSWER } from './child.ts';
 import type { Scenario } from './scenarios.ts';
-import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
+import {
+  NO_ANSWER,
+  type RuntimeFigures,
+  type ScenarioReport,
+  type StormReport,
+  type Verdict,
+} from './storm-report.ts';
 import { bytes, count, megabytes, milliseconds, table, wrapped } from './text-table.ts';
 
 /** Below this share of the nominal rate a sentence says how far the load got. */
@@ -15,9 +20,9 @@ export function displayName(name: string): string {
 }
 
 /** What became of a process: one that had to be ended because it no longer answered hung. */
-export function fate(figures: RuntimeFigures): 'lived' | 'died' | 'hung' {
-  if (!figures.crashed) return 'lived';
-  return figures.crash?.startsWith(NO_ANSWER) === true ? 'hung' : 'died';
+export function fate(crash: string | null): 'lived' | 'died' | 'hung' {
+  if (crash === null) return 'lived';
+  return crash.startsWith(NO_ANSWER) ? 'hung' : 'died';
 }
 
 /** Whatever cannot be offered is a result too: a runtime whose calls are slow to make holds it up. */
@@ -35,7 +40,7 @@ export function runtimeSentence(
 ): string {
   const who = displayName(name);
   if (figures.crashed) {
-    return `${who} ${fate(figures)} (${figures.crash}) at ${megabytes(figures.peakRssMB)} with ${count(figures.lost)} calls held in memory; ${count(figures.finished)} had ended.`;
+    return `${who} ${fate(figures.crash)} (${figures.crash}) at ${megabytes(figures.peakRssMB)} with ${count(figures.lost)} calls held in memory; ${count(figures.finished)} had ended.`;
   }
   const took = `took on ${count(figures.accepted)} calls${heldUp(figures, offeredRps)}`;
   const did = scenario.stopsServer
@@ -103,7 +108,7 @@ const FIGURE_ROWS: readonly Row[] = [
   ],
   ['live memory idle', (figures) => memory(figures.idleLiveMB)],
   ['live memory 5 s after', (figures) => memory(figures.liveAfterMB)],
-  ['the process', fate],
+  ['the process', (figures) => fate(figures.crash)],
 ];
 
 /** The keys of all runtimes' counts, the most frequent first. */

@@ -215,7 +215,7 @@ test('a death is marked when it happened, which is after the last sample', () =>
   for (const chart of chartsOf('slow-server', { 'grpc-js': series })) {
     assert.deepEqual(
       chart.marks.map(({ second, text, detail }) => [second, text, detail]),
-      [[2.5, 'grpc-js ended', 'heap out of memory 2.5 s into the load']],
+      [[2.5, 'grpc-js died', 'heap out of memory 2.5 s into the load']],
     );
   }
 });

@@ -5,6 +5,7 @@
 import type { ServerStreamListener } from '../transport/server-stream.ts';
 import type { HandlerSlot } from './handler-slot.ts';
 
+/** Hands a stream's events to the callbacks that a handler answered with. */
 export class CallbackListener implements ServerStreamListener {
   private slot: HandlerSlot | undefined;
   private callbacks: ServerStreamListener | undefined;

@@ -38,7 +38,7 @@ export interface KeepaliveOptions {
 }
 
 /** A timer that fires this late, in ms, tells of a stalled event loop, not of a silent peer. */
-export const STALL_MS = 1_000;
+const STALL_MS = 1_000;
 /**
  * Checks per quiet time: a read only sets a flag, so the last one is known to within this part of
  * the time, and a dead peer is found at most that much later.
@@ -187,8 +187,12 @@ export class ClientKeepalive implements WheelTimer {
     }
   }
 
-  /** Whether the silence is ours: we did not read, or did not run. */
   private excused(now: number): boolean {
-    return this.callbacks.gateClosed() || now - this.wheelDeadline > STALL_MS;
+    return isExcused(this.callbacks, this.wheelDeadline, now);
   }
+}
+
+/** Whether the silence is ours at a timer that was due at `dueMs`: we did not read, or did not run. */
+export function isExcused(callbacks: KeepaliveCallbacks, dueMs: number, nowMs: number): boolean {
+  return callbacks.gateClosed() || nowMs - dueMs > STALL_MS;
 }

@@ -9,9 +9,9 @@
 import {
   CHECKS_PER_PERIOD,
   ClientKeepalive,
+  isExcused,
   type KeepaliveCallbacks,
   type KeepaliveOptions,
-  STALL_MS,
 } from './client-keepalive.ts';
 import { MIN_SERVER_KEEPALIVE_TIME_MS, SERVER_KEEPALIVE_TIME_MS } from './limits.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
@@ -144,7 +144,9 @@ export class ServerKeepalive implements WheelTimer {
       this.drain(now + this.maxAgeGraceMs, 'max_age');
       return;
     }
-    if (this.streamsChanged || this.callbacks.hasStreams() || this.excused(now)) {
+    // Requests may be waiting that we did not read or did not run for.
+    const excused = isExcused(this.callbacks, this.wheelDeadline, now);
+    if (this.streamsChanged || this.callbacks.hasStreams() || excused) {
       this.streamsChanged = false;
       state.idleSince = now;
     }
@@ -166,10 +168,5 @@ export class ServerKeepalive implements WheelTimer {
     const check = Math.min(idleEnd, now + this.maxIdleMs / CHECKS_PER_PERIOD);
     const next = Math.min(check, state.ageEnd);
     if (next !== Number.POSITIVE_INFINITY) this.wheel.add(this, next);
-  }
-
-  /** Whether requests may be waiting that we did not read or did not run for. */
-  private excused(now: number): boolean {
-    return this.callbacks.gateClosed() || now - this.wheelDeadline > STALL_MS;
   }
 }

@@ -143,10 +143,13 @@ describe('the stream limit of the server', () => {
   it('is waited for by the client and never passed on the server', async () => {
     let now = 0;
     let most = 0;
+    const five = signal();
     const server = running.server({ limits: { streams: 5 } });
     server.unary(PATH, async (request) => {
       now += 1;
       most = Math.max(most, now);
+      if (now === 5) five.raise();
+      await five.happened;
       await new Promise(setImmediate);
       now -= 1;
       return request;

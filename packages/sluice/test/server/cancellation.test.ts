@@ -3,14 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import {
-  type Channel,
-  type Server,
-  type ServerContext,
-  type ServerOptions,
-  Status,
-  StatusError,
-} from '#sluice/index.js';
+import { type Channel, type ServerContext, Status, StatusError } from '#sluice/index.js';
 import { failureOf, Running, type Signal, signal, textsOf } from '../support/running.js';
 
 const PATH = '/test.Server/Method';
@@ -19,15 +12,6 @@ const X = Buffer.from('x');
 const running = new Running();
 
 afterEach(() => running.end());
-
-/** A server that keeps what its handlers threw. */
-function recording(options: ServerOptions = {}): { server: Server; errors: [string, unknown][] } {
-  const errors: [string, unknown][] = [];
-  const onHandlerError = (error: unknown, path: string): void => {
-    errors.push([path, error]);
-  };
-  return { server: running.server({ ...options, onHandlerError }), errors };
-}
 
 describe('a call that ends without its handler', () => {
   const ends: readonly (readonly [string, (channel: Channel) => Promise<unknown>, RegExp])[] = [
@@ -59,7 +43,7 @@ describe('a call that ends without its handler', () => {
   let started: Signal | undefined;
   for (const [what, run, reason] of ends) {
     it(`${what}: the signal aborts with the reason, later answers are dropped`, async () => {
-      const { server, errors } = recording();
+      const { server, errors } = running.recording();
       const begun = signal();
       started = begun;
       const over = signal<ServerContext>();
@@ -104,7 +88,7 @@ describe('a call that ends without its handler', () => {
   });
 
   it('ends the iteration over requests with CANCELLED', async () => {
-    const { server } = recording();
+    const { server } = running.recording();
     const begun = signal();
     const ended = signal<unknown>();
     server.clientStreaming(PATH, async (requests) => {
@@ -133,7 +117,7 @@ describe('a call that ends without its handler', () => {
   });
 
   it('ends a generator that waits for room, by return()', async () => {
-    const { server } = recording();
+    const { server } = running.recording();
     const ended = signal();
     server.serverStreaming(PATH, async function* () {
       try {

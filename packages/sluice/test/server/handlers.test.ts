@@ -7,7 +7,6 @@ import {
   Metadata,
   type Server,
   type ServerContext,
-  type ServerOptions,
   Status,
   StatusError,
 } from '#sluice/index.js';
@@ -19,15 +18,6 @@ const X = Buffer.from('x');
 const running = new Running();
 
 afterEach(() => running.end());
-
-/** A server that keeps what its handlers threw. */
-function recording(options: ServerOptions = {}): { server: Server; errors: [string, unknown][] } {
-  const errors: [string, unknown][] = [];
-  const onHandlerError = (error: unknown, path: string): void => {
-    errors.push([path, error]);
-  };
-  return { server: running.server({ ...options, onHandlerError }), errors };
-}
 
 async function resultOf(channel: Channel, kind: string): Promise<StatusError> {
   switch (kind) {
@@ -114,7 +104,7 @@ describe('a handler that throws', () => {
   ];
   for (const [kind, when, add] of fails) {
     it(`${kind}, ${when}: INTERNAL without its text; onHandlerError hears it`, async () => {
-      const { server, errors } = recording();
+      const { server, errors } = running.recording();
       add(server);
       const error = await resultOf(await running.channelTo(server), kind);
       assert.equal(error.code, Status.INTERNAL);
@@ -125,7 +115,7 @@ describe('a handler that throws', () => {
   }
 
   it('a StatusError: code, details and trailers pass, and nobody else hears of it', async () => {
-    const { server, errors } = recording();
+    const { server, errors } = running.recording();
     server.unary(PATH, (_request, context) => {
       context.trailer.set('x-context', '1');
       const metadata = new Metadata([['x-error', '2']]);
@@ -141,7 +131,7 @@ describe('a handler that throws', () => {
   });
 
   it('a StatusError with code OK is a failed handler', async () => {
-    const { server, errors } = recording();
+    const { server, errors } = running.recording();
     server.unary(PATH, () => {
       throw new StatusError(Status.OK, 'odd');
     });
@@ -151,7 +141,7 @@ describe('a handler that throws', () => {
   });
 
   it('at the callback level: INTERNAL as well', async () => {
-    const { server, errors } = recording();
+    const { server, errors } = running.recording();
     server.handle(PATH, () => {
       throw thrown;
     });
@@ -177,7 +167,7 @@ describe('a handler that answers with the wrong type', () => {
         (server: Server) => server.clientStreaming(PATH, () => bytes),
         (server: Server) => server.serverStreaming(PATH, () => [bytes]),
       ]) {
-        const { server, errors } = recording();
+        const { server, errors } = running.recording();
         add(server);
         const channel = await running.channelTo(server);
         const error = await failureOf(channel.unary(PATH, X));
@@ -191,7 +181,7 @@ describe('a handler that answers with the wrong type', () => {
   }
 
   it('no iterable where one is due', async () => {
-    const { server, errors } = recording();
+    const { server, errors } = running.recording();
     server.serverStreaming(PATH, () => 7 as unknown as Buffer[]);
     const channel = await running.channelTo(server);
     const error = await failureOf(textsOf(channel.serverStreaming(PATH, X)));
@@ -257,7 +247,7 @@ describe('the context of a handler', () => {
   });
 
   it('sends headers once, and trailers with errors too', async () => {
-    const { server } = recording();
+    const { server } = running.recording();
     server.unary(PATH, (_request, context) => {
       context.sendHeader(new Metadata([['x-head', 'first']]));
       context.sendHeader(new Metadata([['x-head', 'again']]));

@@ -17,6 +17,8 @@ import type { ResponseHead } from '#sluice/transport/response-head.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { duplexPair, type MemorySocket, type PairOptions } from './duplex-pair.js';
 import { MockPeer } from './mock-peer.js';
+import { finishEnd, type TestEnd } from './test-end.js';
+import { assertIdle as assertConnectionIdle } from './transport-pair.js';
 import { Turns } from './turns.js';
 import { VirtualClock } from './virtual-clock.js';
 
@@ -98,7 +100,7 @@ export interface ClientEndOptions {
   readonly incoming?: PairOptions;
 }
 
-export class ClientEnd implements ClientTransportListener {
+export class ClientEnd implements ClientTransportListener, TestEnd {
   readonly clock: VirtualClock = new VirtualClock(0);
   readonly wheel: TimerWheel;
   readonly turns: Turns = new Turns();
@@ -206,27 +208,12 @@ export class ClientEnd implements ClientTransportListener {
   /** No stream, item, byte or credit is accounted for any more. */
   assertIdle(): void {
     const { connection, admission } = this.transport;
-    const { buffer, active, waiting } = connection.loopy;
-    assert.equal(connection.streams.size, 0, 'streams');
-    assert.equal(buffer.items, 0, 'items');
-    assert.equal(buffer.bytes, 0, 'bytes');
-    assert.equal(buffer.responseFrames, 0, 'responseFrames');
-    assert.equal(buffer.heads.size + active.size + waiting.size, 0, 'streams on lists');
-    assert.equal(connection.credit.inbound.open, 0, 'inbound.open');
-    assert.equal(connection.credit.inbound.extra, 0, 'inbound.extra');
+    assertConnectionIdle(connection);
     assert.equal(admission.openCalls, 0, 'openCalls');
   }
 
   /** Closes what is still open and asserts that nothing stays behind. */
-  async finish(): Promise<void> {
-    await this.settle();
-    this.assertIdle();
-    this.transport.close('the test is over');
-    await this.settle();
-    this.peer.end();
-    await this.settle();
-    this.assertIdle();
-    assert.equal(this.wheel.size, 0, 'timers');
-    assert.ok(this.socket.destroyed, 'the socket is destroyed');
+  finish(): Promise<void> {
+    return finishEnd(this);
   }
 }

@@ -57,6 +57,15 @@ export class Running {
     return server;
   }
 
+  /** A server that keeps what its handlers threw. */
+  recording(): { server: Server; errors: [string, unknown][] } {
+    const errors: [string, unknown][] = [];
+    const onHandlerError = (error: unknown, path: string): void => {
+      errors.push([path, error]);
+    };
+    return { server: this.server({ onHandlerError }), errors };
+  }
+
   channel(target: string, options?: ChannelOptions): Channel {
     const channel = connect(target, options);
     this.channels.push(channel);

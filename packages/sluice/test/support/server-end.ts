@@ -16,6 +16,8 @@ import {
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { duplexPair, type MemorySocket, type PairOptions } from './duplex-pair.js';
 import { MockPeer } from './mock-peer.js';
+import { finishEnd, type TestEnd } from './test-end.js';
+import { assertIdle as assertConnectionIdle } from './transport-pair.js';
 import { Turns } from './turns.js';
 import { VirtualClock } from './virtual-clock.js';
 
@@ -95,7 +97,7 @@ export function request(path = '/s/m', change: { readonly [name: string]: string
   return [...fields].flat();
 }
 
-export class ServerEnd implements ServerTransportListener {
+export class ServerEnd implements ServerTransportListener, TestEnd {
   readonly clock: VirtualClock = new VirtualClock(0);
   readonly wheel: TimerWheel;
   readonly turns: Turns = new Turns();
@@ -179,27 +181,12 @@ export class ServerEnd implements ServerTransportListener {
   /** No stream, item, byte, credit or handler is accounted for any more. */
   assertIdle(): void {
     const { connection, handlers } = this.transport;
-    const { buffer, active, waiting } = connection.loopy;
-    assert.equal(connection.streams.size, 0, 'streams');
-    assert.equal(buffer.items, 0, 'items');
-    assert.equal(buffer.bytes, 0, 'bytes');
-    assert.equal(buffer.responseFrames, 0, 'responseFrames');
-    assert.equal(buffer.heads.size + active.size + waiting.size, 0, 'streams on lists');
-    assert.equal(connection.credit.inbound.open, 0, 'inbound.open');
-    assert.equal(connection.credit.inbound.extra, 0, 'inbound.extra');
+    assertConnectionIdle(connection);
     assert.equal(handlers, 0, 'handlers');
   }
 
   /** Closes what is still open and asserts that nothing stays behind. */
-  async finish(): Promise<void> {
-    await this.settle();
-    this.assertIdle();
-    this.transport.close('the test is over');
-    await this.settle();
-    this.peer.end();
-    await this.settle();
-    this.assertIdle();
-    assert.equal(this.wheel.size, 0, 'timers');
-    assert.ok(this.socket.destroyed, 'the socket is destroyed');
+  finish(): Promise<void> {
+    return finishEnd(this);
   }
 }

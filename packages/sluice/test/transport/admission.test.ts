@@ -5,25 +5,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Status } from '#sluice/grpc/status.js';
 import type { LimitName } from '#sluice/transport/admission.js';
-import type { ServerStream } from '#sluice/transport/server-stream.js';
 import { openCall, RecordedCall } from '../support/client-call.js';
+import { openPair } from '../support/served-pair.js';
 import { TransportPair, type TransportPairOptions } from '../support/transport-pair.js';
 
-/** A pair whose server keeps its streams for the test to end. */
-async function readyPair(
-  options: TransportPairOptions = {},
-): Promise<{ pair: TransportPair; served: ServerStream[] }> {
-  const served: ServerStream[] = [];
-  const pair = new TransportPair({
-    onStream: (stream) => {
-      stream.listen({ onMessage() {}, onHalfClose() {}, onWritable() {}, onCancel() {} });
-      stream.request(1_000);
-      served.push(stream);
-    },
-    ...options,
-  });
-  await pair.settle();
-  return { pair, served };
+function readyPair(options?: TransportPairOptions): ReturnType<typeof openPair> {
+  return openPair(options, 1_000);
 }
 
 /** The next call is refused by this limit, whose counter and text say so. */

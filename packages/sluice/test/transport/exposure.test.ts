@@ -6,25 +6,11 @@ import { test } from 'node:test';
 import { Status } from '#sluice/grpc/status.js';
 import type { ServerStream } from '#sluice/transport/server-stream.js';
 import { openCall, RecordedCall } from '../support/client-call.js';
-import { TransportPair, type TransportPairOptions } from '../support/transport-pair.js';
+import { openPair } from '../support/served-pair.js';
+import type { TransportPair } from '../support/transport-pair.js';
 
 const FLOOR = 16_384;
 const MIB = 1024 * 1024;
-
-async function openPair(
-  options: TransportPairOptions,
-): Promise<{ pair: TransportPair; served: ServerStream[] }> {
-  const served: ServerStream[] = [];
-  const pair = new TransportPair({
-    onStream: (stream) => {
-      stream.listen({ onMessage() {}, onHalfClose() {}, onWritable() {}, onCancel() {} });
-      served.push(stream);
-    },
-    ...options,
-  });
-  await pair.settle();
-  return { pair, served };
-}
 
 function openCalls(pair: TransportPair, count: number): RecordedCall[] {
   return Array.from({ length: count }, () => openCall(pair.client));

@@ -6,28 +6,12 @@ import { test } from 'node:test';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import { Status } from '#sluice/grpc/status.js';
 import { pingItem } from '#sluice/transport/control-buffer.js';
-import type { ServerStream } from '#sluice/transport/server-stream.js';
 import { openCall } from '../support/client-call.js';
-import { TransportPair, type TransportPairOptions } from '../support/transport-pair.js';
+import { openPair } from '../support/served-pair.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-
-async function openPair(
-  options: TransportPairOptions = {},
-): Promise<{ pair: TransportPair; served: ServerStream[] }> {
-  const served: ServerStream[] = [];
-  const pair = new TransportPair({
-    onStream: (stream) => {
-      stream.listen({ onMessage() {}, onHalfClose() {}, onWritable() {}, onCancel() {} });
-      served.push(stream);
-    },
-    ...options,
-  });
-  await pair.settle();
-  return { pair, served };
-}
 
 test('client: a server that is silent for time and timeout is given up', async () => {
   const { pair } = await openPair({ client: { keepalive: { timeMs: 10 * SECOND } } });

@@ -1,5 +1,5 @@
 // GOAWAY of the server at each moment of a client's connection, and how a connection ends
-// (transport.md "Closing", "GOAWAY from the server"; RFC 9113 §6.8).
+// (RFC 9113 §6.8).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 // A client's stream from its HEADERS to its end: ids, states, cancellation before and after the
-// first byte, and the peer's stream limit (transport.md "Control buffer"; RFC 9113 §5.1).
+// first byte, and the peer's stream limit (RFC 9113 §5.1).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

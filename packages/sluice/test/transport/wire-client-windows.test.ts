@@ -1,5 +1,5 @@
 // What a client may write and when: stream and connection windows, the peer's changes to them, what
-// needs no window, and the writer's own quota (transport.md "Loopy writer"; RFC 9113 §6.9).
+// needs no window, and the writer's own quota (RFC 9113 §6.9).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// Each kind of thing that is put for loopy (transport.md "Control buffer", the table): what it does,
-// whether it writes bytes, whether it counts for the gate, and that the accounts come out even.
+// Each kind of thing that is put for loopy: what it does, whether it writes bytes, whether it counts
+// for the gate, and that the accounts come out even.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What a connection writes, and in which order (transport.md "Order on the wire", RFC 9113 §3.4,
+// What a connection writes, and in which order (RFC 9113 §3.4,
 // §6.5.3, §6.8), as wire transcripts against a mock peer.
 
 import assert from 'node:assert/strict';

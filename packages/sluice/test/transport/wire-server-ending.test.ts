@@ -1,5 +1,5 @@
-// How a server's connection begins and ends: handshake timeout, drain, loss, close (transport.md
-// "connect", "Drain", "Closing"; RFC 9113 §3.4, §6.8), as wire transcripts against a mock client.
+// How a server's connection begins and ends: handshake timeout, drain, loss, close
+// (RFC 9113 §3.4, §6.8), as wire transcripts against a mock client.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

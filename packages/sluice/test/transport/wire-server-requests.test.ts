@@ -1,33 +1,13 @@
-// What a server makes of each kind of request HEADERS, in the order of transport.md §7, and how it
+// What a server makes of each kind of request HEADERS, in the order of its checks, and how it
 // answers (gRPC PROTOCOL-HTTP2.md "Requests"; RFC 9113 §5.1, §8.1), as wire transcripts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import { Status } from '#sluice/grpc/status.js';
-import { framed, type MockPeer } from '../support/mock-peer.js';
-import { request, ServerEnd, type ServerEndOptions } from '../support/server-end.js';
-
-/** The server answers what `send` sends with `lines`; nothing stays behind. */
-async function expectLines(
-  send: (peer: MockPeer) => void,
-  lines: readonly (string | RegExp)[],
-  options: ServerEndOptions = {},
-): Promise<ServerEnd> {
-  const end = await ServerEnd.ready({}, options);
-  send(end.peer);
-  const got = await end.transcript();
-  assert.equal(got.length, lines.length, got.join('\n'));
-  for (const [i, line] of lines.entries()) {
-    if (typeof line === 'string') assert.equal(got[i], line);
-    else assert.match(got[i] ?? '', line);
-  }
-  await end.finish();
-  return end;
-}
-
-const answered = (id: number, http: number, code: Status): RegExp =>
-  new RegExp(`^HEADERS ${id} END_STREAM :status=${http} grpc-status=${code} grpc-message=.`);
+import { framed } from '../support/mock-peer.js';
+import { request, ServerEnd } from '../support/server-end.js';
+import { answered, expectLines } from '../support/server-lines.js';
 
 test('a call reaches its handler with its head and messages, and is answered', async () => {
   const end = await ServerEnd.ready();

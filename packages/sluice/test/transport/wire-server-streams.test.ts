@@ -1,33 +1,13 @@
 // What a server makes of the frames that follow a request, legal or not, and what it holds against
-// floods (transport.md "Flow control on receipt", "Abuse"; RFC 9113 §5.1, §6.9), as wire transcripts.
+// floods (RFC 9113 §5.1, §6.9), as wire transcripts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import { Status } from '#sluice/grpc/status.js';
 import { framed, type MockPeer } from '../support/mock-peer.js';
-import { request, ServerEnd, type ServerEndOptions } from '../support/server-end.js';
-
-/** The server answers what `send` sends with `lines`; nothing stays behind. */
-async function expectLines(
-  send: (peer: MockPeer) => void,
-  lines: readonly (string | RegExp)[],
-  options: ServerEndOptions = {},
-): Promise<ServerEnd> {
-  const end = await ServerEnd.ready({}, options);
-  send(end.peer);
-  const got = await end.transcript();
-  assert.equal(got.length, lines.length, got.join('\n'));
-  for (const [i, line] of lines.entries()) {
-    if (typeof line === 'string') assert.equal(got[i], line);
-    else assert.match(got[i] ?? '', line);
-  }
-  await end.finish();
-  return end;
-}
-
-const answered = (id: number, http: number, code: Status): RegExp =>
-  new RegExp(`^HEADERS ${id} END_STREAM :status=${http} grpc-status=${code} grpc-message=.`);
+import { request, ServerEnd } from '../support/server-end.js';
+import { answered, expectLines } from '../support/server-lines.js';
 
 test('a slot of the handlers limit is free when the handler is done, not when the peer resets', async () => {
   const end = await ServerEnd.ready({}, { limits: { handlers: 1 } });
