@@ -124,7 +124,7 @@ export class Channel implements CallPlacer {
       const listener = new UnaryCall(options, resolve, reject);
       const call = new ClientCall(this, path, options, listener);
       listener.begin(call, undefined);
-      void pumpRequests(requests, call, listener);
+      pumpRequests(requests, call, listener);
     });
   }
 
@@ -137,7 +137,7 @@ export class Channel implements CallPlacer {
     const listener = new ResponseStream(options);
     const call = new ClientCall(this, path, options, listener);
     listener.begin(call, undefined);
-    void pumpRequests(requests, call, listener);
+    pumpRequests(requests, call, listener);
     return listener;
   }
 

@@ -1,7 +1,12 @@
 // Feeds a call from an iterable of request messages, at the pace the stream takes them.
 // Invariant: an iterable that throws cancels the call, and its error is what the caller sees.
 
-import { type Messages, pumpMessages, WriteRoom } from '../transport/message-pump.ts';
+import {
+  type Messages,
+  type MessageWriter,
+  pumpMessages,
+  WriteRoom,
+} from '../transport/message-pump.ts';
 import type { ClientCall } from './call.ts';
 import type { Failure } from './caller-callbacks.ts';
 
@@ -9,24 +14,45 @@ import type { Failure } from './caller-callbacks.ts';
 export type Requests = Messages;
 
 /** The call's listener, as far as writing concerns it. */
-export interface RequestWriter {
+export interface RequestListener {
   room: WriteRoom | undefined;
   failure: Failure | undefined;
 }
 
-/** Sends every message of `requests`, then half-closes; settles when that is done, never rejects. */
-export async function pumpRequests(
+class RequestWriter implements MessageWriter {
+  private readonly call: ClientCall;
+  private readonly listener: RequestListener;
+
+  constructor(call: ClientCall, listener: RequestListener) {
+    this.call = call;
+    this.listener = listener;
+  }
+
+  get isEnded(): boolean {
+    return this.call.isEnded;
+  }
+
+  send(message: Uint8Array): boolean {
+    return this.call.send(message);
+  }
+
+  succeed(): void {
+    this.call.halfClose();
+  }
+
+  fail(error: unknown): void {
+    this.listener.failure = { error };
+    this.call.cancel('the request stream failed');
+  }
+}
+
+/** Sends every message of `requests`, then half-closes. */
+export function pumpRequests(
   requests: Requests,
   call: ClientCall,
-  writer: RequestWriter,
-): Promise<void> {
+  listener: RequestListener,
+): void {
   const room = new WriteRoom();
-  writer.room = room;
-  try {
-    await pumpMessages(requests, call, room);
-    call.halfClose();
-  } catch (error) {
-    writer.failure = { error };
-    call.cancel('the request stream failed');
-  }
+  listener.room = room;
+  void pumpMessages(() => requests, new RequestWriter(call, listener), room);
 }

@@ -7,11 +7,11 @@ import type { WriteRoom } from '../transport/message-pump.ts';
 import { DONE, MessageQueue } from '../transport/message-queue.ts';
 import type { CallListener, CallOptions, ClientCall } from './call.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
-import type { RequestWriter } from './request-pump.ts';
+import type { RequestListener } from './request-pump.ts';
 
 /** Messages in order; ends with the call, throws its StatusError unless it ended with OK. */
 export class ResponseStream
-  implements CallListener, Caller, RequestWriter, AsyncIterableIterator<Buffer>
+  implements CallListener, Caller, RequestListener, AsyncIterableIterator<Buffer>
 {
   readonly options: CallOptions;
   call: ClientCall | undefined;

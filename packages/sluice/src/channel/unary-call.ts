@@ -7,13 +7,13 @@ import { StatusError } from '../grpc/status-error.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
 import type { CallListener, CallOptions, ClientCall } from './call.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
-import type { RequestWriter } from './request-pump.ts';
+import type { RequestListener } from './request-pump.ts';
 
 type Resolve = (message: Buffer) => void;
 type Reject = (error: unknown) => void;
 
 /** Collects one response message and settles a promise with it, or with a StatusError. */
-export class UnaryCall implements CallListener, Caller, RequestWriter {
+export class UnaryCall implements CallListener, Caller, RequestListener {
   readonly options: CallOptions;
   call: ClientCall | undefined;
   room: WriteRoom | undefined;

@@ -5,6 +5,7 @@
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { MessageWriter } from '../transport/message-pump.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
@@ -13,7 +14,7 @@ import { ServerContext } from './context.ts';
 const NO_FIELDS: HeaderFields = [];
 
 /** A handler's hold on its call: ends it with one status, then frees the slot. */
-export class HandlerSlot implements WheelTimer {
+export class HandlerSlot implements WheelTimer, MessageWriter {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
@@ -58,6 +59,16 @@ export class HandlerSlot implements WheelTimer {
     this.stopTimer();
     this.context.cancel(reason);
     this.onOver(reason);
+  }
+
+  // MessageWriter, for handlers that answer with a stream.
+
+  get isEnded(): boolean {
+    return this.stream.isEnded;
+  }
+
+  send(message: Uint8Array): boolean {
+    return this.stream.send(message);
   }
 
   /** The handler is done, well. */

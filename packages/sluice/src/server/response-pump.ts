@@ -9,18 +9,9 @@ export interface ResponseWriter {
   room: WriteRoom | undefined;
 }
 
-/** Runs the handler, sends what it yields, ends the call; settles when that is done, never rejects. */
-export async function sendAll(
-  run: () => Messages,
-  slot: HandlerSlot,
-  writer: ResponseWriter,
-): Promise<void> {
+/** Runs the handler, sends what it yields, then ends the call. */
+export function sendAll(run: () => Messages, slot: HandlerSlot, writer: ResponseWriter): void {
   const room = new WriteRoom();
   writer.room = room;
-  try {
-    await pumpMessages(run(), slot.stream, room);
-    slot.succeed();
-  } catch (error) {
-    slot.fail(error);
-  }
+  void pumpMessages(run, slot, room);
 }

@@ -25,7 +25,7 @@ import {
   type ListenTarget,
   type SocketNames,
 } from '../transport/listener.ts';
-import { checkPositive, windowOption } from '../transport/option-checks.ts';
+import { windowOption } from '../transport/option-checks.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
@@ -292,7 +292,7 @@ export class Server {
    * @param graceMs after which what is still open is closed regardless; default 30,000
    */
   drain(graceMs: number = DRAIN_GRACE_MS): Promise<void> {
-    checkPositive('graceMs', graceMs, 'ms');
+    if (!(graceMs >= 0)) throw new RangeError(`graceMs is ${graceMs}; it must be 0 ms or more`);
     if (this.stateNow !== 'closed') this.stateNow = 'draining';
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.drain('the server is draining', graceMs);

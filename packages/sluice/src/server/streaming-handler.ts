@@ -48,7 +48,7 @@ export class RequestStreamListener
 
   runBidi(slot: HandlerSlot, handler: BidiStreamingHandler): void {
     this.slot = slot;
-    void sendAll(() => handler(this, slot.context), slot, this);
+    sendAll(() => handler(this, slot.context), slot, this);
   }
 
   private async answerOnce(slot: HandlerSlot, handler: ClientStreamingHandler): Promise<void> {

@@ -101,7 +101,7 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
   }
 
   private runStreaming(slot: HandlerSlot, handler: ServerStreamingHandler, message: Buffer): void {
-    void sendAll(() => handler(message, slot.context), slot, this);
+    sendAll(() => handler(message, slot.context), slot, this);
   }
 
   onWritable(): void {

@@ -1,16 +1,20 @@
 // Sends the messages of an iterable at the pace the stream takes them, for both ends of a call.
 // Invariant: one message is pulled at a time, and none while the stream has no room; an iterable
 // whose call is over is ended with return().
-// Not here: what an error of the iterable means to the call (channel/, server/).
+// One async frame for each stream, because thousands of them may be open.
 
 /** A sequence of messages, made by a caller or a handler. */
 export type Messages = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** The call that is written to. */
-export interface MessageSender {
+/** The call that is written to, and what the end of the messages means to it. */
+export interface MessageWriter {
   readonly isEnded: boolean;
   /** False: the writer should pause. */
   send(message: Uint8Array): boolean;
+  /** All was sent, or the call is over. */
+  succeed(): void;
+  /** The iterable, or `send`, threw. */
+  fail(error: unknown): void;
 }
 
 /** Where a writer that was told to pause waits. */
@@ -35,16 +39,21 @@ export class WriteRoom {
   }
 }
 
-/** Settles when all was sent or the call is over; rejects with what `messages` or `send` throws. */
+/** Runs `make` and sends what it yields; settles when that is done, never rejects. */
 export async function pumpMessages(
-  messages: Messages,
-  call: MessageSender,
+  make: () => Messages,
+  writer: MessageWriter,
   room: WriteRoom,
 ): Promise<void> {
-  for await (const message of messages) {
-    if (call.isEnded) return;
-    if (!call.send(message) && !call.isEnded) await room.wait();
-    // Ended while it waited: another message may be long in coming, if it comes at all.
-    if (call.isEnded) return;
+  try {
+    for await (const message of make()) {
+      if (writer.isEnded) break;
+      if (!writer.send(message) && !writer.isEnded) await room.wait();
+      // Ended while it waited: another message may be long in coming, if it comes at all.
+      if (writer.isEnded) break;
+    }
+    writer.succeed();
+  } catch (error) {
+    writer.fail(error);
   }
 }

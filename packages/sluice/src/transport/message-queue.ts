@@ -6,6 +6,7 @@
 interface Waiter {
   readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
   readonly reject: (error: unknown) => void;
+  next: Waiter | undefined;
 }
 
 /** The answer of an iterator that is done. */
@@ -19,19 +20,22 @@ export class MessageQueue {
   ended: boolean;
   private error: unknown;
   private ready: Buffer | undefined;
-  private readonly waiters: Waiter[];
+  // A list, and not an array, which would be large for the one waiter that there mostly is.
+  private firstWaiter: Waiter | undefined;
+  private lastWaiter: Waiter | undefined;
 
   constructor() {
     this.ended = false;
     this.error = undefined;
     this.ready = undefined;
-    this.waiters = [];
+    this.firstWaiter = undefined;
+    this.lastWaiter = undefined;
   }
 
   /** The next message of `call`, from which it is asked for; DONE or the error behind the last. */
   next(call: { request(count: number): void }): Promise<IteratorResult<Buffer, undefined>> {
     if (this.ended) return this.last();
-    if (this.waiters.length > 0) {
+    if (this.firstWaiter !== undefined) {
       const answer = this.wait();
       call.request(1);
       return answer;
@@ -48,7 +52,7 @@ export class MessageQueue {
 
   /** A message that was asked for. */
   push(message: Buffer): void {
-    const waiter = this.waiters.shift();
+    const waiter = this.shift();
     if (waiter === undefined) this.ready = message;
     else waiter.resolve({ value: message, done: false });
   }
@@ -57,14 +61,16 @@ export class MessageQueue {
   end(error: unknown): void {
     this.ended = true;
     this.error = error;
-    for (const waiter of this.waiters.splice(0)) {
+    for (let waiter = this.shift(); waiter !== undefined; waiter = this.shift()) {
       void this.last().then(waiter.resolve, waiter.reject);
     }
   }
 
   /** Fails whoever waits, and leaves the end to the caller. */
   fail(error: unknown): void {
-    for (const waiter of this.waiters.splice(0)) waiter.reject(error);
+    for (let waiter = this.shift(); waiter !== undefined; waiter = this.shift()) {
+      waiter.reject(error);
+    }
   }
 
   /** Nobody wants to hear of the error any more. */
@@ -74,8 +80,18 @@ export class MessageQueue {
 
   private wait(): Promise<IteratorResult<Buffer, undefined>> {
     return new Promise((resolve, reject) => {
-      this.waiters.push({ resolve, reject });
+      const waiter: Waiter = { resolve, reject, next: undefined };
+      if (this.lastWaiter === undefined) this.firstWaiter = waiter;
+      else this.lastWaiter.next = waiter;
+      this.lastWaiter = waiter;
     });
+  }
+
+  private shift(): Waiter | undefined {
+    const waiter = this.firstWaiter;
+    this.firstWaiter = waiter?.next;
+    if (this.firstWaiter === undefined) this.lastWaiter = undefined;
+    return waiter;
   }
 
   private last(): Promise<IteratorResult<Buffer, undefined>> {
