@@ -50,6 +50,8 @@ export interface MessageSink {
    * `MESSAGE_PREFIX_LENGTH + message.length` bytes on the wire, which `takeRead` has counted.
    */
   onMessage(message: Buffer, compressed: boolean): void;
+  /** Whether there is room for a whole message of `length` bytes now; else it stays in fragments. */
+  mayAllocate(length: number): boolean;
   /** The bytes make no sense or exceed the limit; nothing follows, what was held is released. */
   onFault(fault: FramingFault): void;
   /** `end` was called and the last message has been taken; nothing follows. */
@@ -264,7 +266,9 @@ export class MessageReader {
   private allocate(available: number): boolean {
     const length = this.length;
     const here = this.received + available;
-    if (length > SMALL_MESSAGE_LENGTH && here * ARRIVED_FRACTION < length) return false;
+    if (length > SMALL_MESSAGE_LENGTH && here < length) {
+      if (here * ARRIVED_FRACTION < length || !this.sink.mayAllocate(length)) return false;
+    }
     let message: Buffer;
     try {
       message = Buffer.allocUnsafeSlow(length);

@@ -342,6 +342,14 @@ export class ClientStream implements TransportStream {
     this.finish(Status.INTERNAL, error.reason, NO_FIELDS, false);
   }
 
+  onStarved(waitedMs: number): void {
+    const { admission } = this.transport;
+    admission.count('exposure-bytes');
+    const room = admission.describe('exposure-bytes');
+    const text = `refused by ${room}; a response message waited ${waitedMs} ms for older ones`;
+    this.refuse(Status.RESOURCE_EXHAUSTED, text);
+  }
+
   onLost(error: ClosingError): void {
     // The response is whole; it is still there to be read, unless we are the ones who closed.
     if (this.remoteEnded && error.initiator !== 'local') return;
@@ -361,6 +369,10 @@ export class ClientStream implements TransportStream {
     } else if (!this.ended) {
       this.listener.onMessage(message);
     }
+  }
+
+  mayAllocate(length: number): boolean {
+    return this.transport.connection.credit.mayAllocate(this, length);
   }
 
   onFault(fault: FramingFault): void {

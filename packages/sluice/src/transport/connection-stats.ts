@@ -45,6 +45,8 @@ export interface ConnectionStats {
   unreadBytes: number;
   exposureBytes: number;
   withheldBytes: number;
+  /** Messages that were asked for and are still coming in. */
+  partialBytes: number;
   bdpBytes: number;
   rttMs: number;
   streams: {
@@ -101,6 +103,7 @@ export function connectionStats(
     unreadBytes,
     exposureBytes: inbound.exposure,
     withheldBytes,
+    partialBytes: connection.credit.partials.bytes,
     bdpBytes: bdp.bdpBytes,
     rttMs: bdp.rttMs,
     streams: {

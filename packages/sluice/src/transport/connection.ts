@@ -301,6 +301,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   private finish(error: ClosingError, farewell: () => void): void {
     this.closedBy = error;
     this.progress.stop();
+    this.credit.partials.stop();
     this.frames.stop();
     farewell();
     const open: TransportStream[] = [];

@@ -72,6 +72,8 @@ export class ForeignStream implements TransportStream {
 
   onLost(): void {}
 
+  onStarved(): void {}
+
   // OutStreamOwner.
 
   headBound(): number {
@@ -111,6 +113,10 @@ export class ForeignStream implements TransportStream {
   // MessageSink: nothing is ever asked for.
 
   onMessage(): void {}
+
+  mayAllocate(): boolean {
+    return false;
+  }
 
   onFault(): void {}
 

@@ -20,6 +20,10 @@ export class InFlow {
   withheld: number;
   /** True from `hold()` to `unhold()`. */
   held: boolean;
+  /** Bytes of memory that the message being received holds, as its connection counts them. */
+  partial: number;
+  /** Bytes read whose credit waits for room; still in `pendingData`. */
+  deferred: number;
   /** The peer sends no more: no credit is owed, only what is unread counts. */
   ended: boolean;
 
@@ -31,6 +35,8 @@ export class InFlow {
     this.delta = 0;
     this.withheld = 0;
     this.held = false;
+    this.partial = 0;
+    this.deferred = 0;
     this.ended = false;
   }
 

@@ -111,6 +111,9 @@ export const REPLAY_BYTES: number = 256 * KIB;
  * reads everything leaves no queue, and open calls times REPLAY_BYTES would be a gigabyte. */
 export const MAX_REPLAY_BYTES: number = 4 * MIB;
 
+/** Milliseconds a message may wait for room that older ones take before its call is given up. */
+export const PARTIAL_WAIT_MS = 30_000;
+
 /** Paths whose request headers one connection keeps ready-encoded. */
 export const MAX_HEADER_SEGMENTS = 256;
 

@@ -13,7 +13,9 @@ import { InboundWindow } from './inbound-window.ts';
 import { MAX_BDP_WINDOW, WINDOW_FLOOR } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
 import { OutState } from './out-stream.ts';
+import { PartialMessages } from './partial-messages.ts';
 import type { StreamTable } from './stream-table.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 import { TransportInFlow } from './transport-in-flow.ts';
 import type { TransportStream } from './transport-stream.ts';
 
@@ -23,6 +25,7 @@ export interface CreditSubject {
   readonly streams: StreamTable<TransportStream>;
   /** Coarse time of this turn, ms. */
   readonly nowMs: number;
+  readonly wheel: TimerWheel;
 }
 
 export interface CreditOptions {
@@ -40,6 +43,8 @@ export class ReceiveCredit {
   readonly inbound: InboundWindow;
   readonly flow: TransportInFlow;
   readonly bdp: BdpEstimator;
+  /** Messages that were asked for and are still coming in. */
+  readonly partials: PartialMessages;
   private readonly subject: CreditSubject;
   private readonly isStatic: boolean;
   // Streams whose credit is kept back until the exposure is within its limit again.
@@ -49,6 +54,7 @@ export class ReceiveCredit {
     this.inbound = new InboundWindow(options.exposureBytes, options.initialStreamWindow);
     this.flow = new TransportInFlow();
     this.bdp = new BdpEstimator(MAX_BDP_WINDOW);
+    this.partials = new PartialMessages(subject.wheel);
     this.subject = subject;
     this.isStatic = options.staticWindows;
     this.withheld = new Set();
@@ -67,6 +73,8 @@ export class ReceiveCredit {
 
   release(stream: TransportStream): void {
     this.onRemoteEnd(stream);
+    this.partials.remove(stream);
+    this.resumePartials();
     this.inbound.extra -= stream.inFlow.pendingData;
     stream.inFlow.pendingData = 0;
   }
@@ -151,7 +159,20 @@ export class ReceiveCredit {
 
   /** Credit for what the application read of a stream since the last call. */
   onRead(stream: TransportStream): void {
-    const read = stream.messages.takeRead();
+    const { inFlow, messages } = stream;
+    const read = messages.takeRead() + inFlow.deferred;
+    inFlow.deferred = 0;
+    if (messages.partialLength > 0 || inFlow.partial > 0) {
+      const { bytes } = this.partials;
+      if (this.subject.streams.get(stream.out.id) === stream) this.partials.update(stream);
+      if (this.partials.bytes < bytes) this.resumePartials();
+      if (this.starves(stream)) {
+        inFlow.deferred = read;
+        this.partials.wait(stream);
+        return;
+      }
+      this.partials.goOn(stream);
+    }
     if (read > 0) this.onDone(stream, read);
     if (stream.remoteEnded || stream.out.state === OutState.gone) return;
     const toCome = stream.messages.partialLength - stream.messages.partialReceived;
@@ -177,8 +198,31 @@ export class ReceiveCredit {
   /** A message larger than the window is asked for: the window grows for it, within the limit. */
   private growForMessage(stream: TransportStream, toCome: number): void {
     if (stream.inFlow.held) return;
-    const room = this.inbound.headroom;
+    const { headroom, limit } = this.inbound;
+    const room = Math.max(0, Math.min(headroom, limit - this.partials.bytes));
     this.account(stream, (inFlow) => inFlow.maybeAdjust(toCome, room));
+  }
+
+  /** Whether a message whose first part is here may have all its memory; else it waits in parts. */
+  mayAllocate(stream: TransportStream, length: number): boolean {
+    const { bytes } = this.partials;
+    return bytes + length <= this.inbound.limit || this.partials.isOldest(stream);
+  }
+
+  /** Older messages than this stream's take all the room there is: it gets no credit for now. */
+  private starves(stream: TransportStream): boolean {
+    if (stream.inFlow.ended || stream.inFlow.partial === 0) return false;
+    return this.partials.bytes > this.inbound.limit && !this.partials.isOldest(stream);
+  }
+
+  private resumePartials(): void {
+    this.partials.resume((stream) => {
+      if (this.starves(stream)) return false;
+      const { deferred } = stream.inFlow;
+      stream.inFlow.deferred = 0;
+      this.onDone(stream, deferred);
+      return true;
+    });
   }
 
   // More is granted than may be: a peer is slow to acknowledge a smaller initial window. Credit is

@@ -230,6 +230,13 @@ export class ServerStream implements TransportStream {
     this.cancelled(error.reason);
   }
 
+  onStarved(waitedMs: number): void {
+    const { intake, limits } = this.transport;
+    intake.acted['exposure-bytes'] += 1;
+    const text = `refused by the exposure-bytes limit: ${limits.exposureBytes} bytes are taken by older messages, this one waited ${waitedMs} ms; send fewer large messages at once or raise limits.exposureBytes on the server`;
+    this.refuse(Status.RESOURCE_EXHAUSTED, text);
+  }
+
   onLost(error: ClosingError): void {
     this.cancelled(error.reason);
   }
@@ -248,6 +255,10 @@ export class ServerStream implements TransportStream {
       const text = `grpc-encoding ${encoding} is not supported; send identity`;
       this.refuse(Status.UNIMPLEMENTED, text);
     }
+  }
+
+  mayAllocate(length: number): boolean {
+    return this.transport.connection.credit.mayAllocate(this, length);
   }
 
   onFault(fault: FramingFault): void {

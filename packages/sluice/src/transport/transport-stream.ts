@@ -26,6 +26,8 @@ export interface TransportStream extends OutStreamOwner, MessageSink {
   onReset(errorCode: number): void;
   /** We reset the stream for a fault of the peer; the connection has forgotten it. */
   onFaulted(error: StreamError): void;
+  /** A message of it waited in vain for memory that older ones hold. */
+  onStarved(waitedMs: number): void;
   /** The connection is over. */
   onLost(error: ClosingError): void;
 }

@@ -61,6 +61,26 @@ test('a large message takes memory as its bytes arrive: fragments, then one allo
   }
 });
 
+test('without room a large message stays in fragments, until there is room or it is whole', () => {
+  const whole = body(1_000_000);
+  for (const roomAt of [300_000, Number.POSITIVE_INFINITY]) {
+    const recorder = new Recorder();
+    recorder.room = false;
+    recorder.reader.want(1);
+    recorder.push(prefix(whole.length));
+    for (let at = 0; at < whole.length; at += 10_000) {
+      if (at >= roomAt) recorder.room = true;
+      recorder.push(whole.subarray(at, at + 10_000));
+      const here = recorder.reader.partialReceived;
+      const held = recorder.reader.heldBytes;
+      if (!recorder.room) assert.ok(held <= here + MAX_CHUNK_LENGTH, `${held} for ${here}`);
+      else if (here > 0) assert.equal(held, whole.length);
+    }
+    assert.ok(recorder.messages[0]?.equals(whole));
+    assert.equal(recorder.reader.heldBytes, 0);
+  }
+});
+
 test('a large message is assembled whichever part of it was waiting when it was asked for', () => {
   const whole = body(100_000);
   const bytes = frame(whole);

@@ -27,6 +27,13 @@ export class Recorder implements MessageSink {
     this.during();
   }
 
+  /** Said to the reader when it asks for room. */
+  room = true;
+
+  mayAllocate(): boolean {
+    return this.room;
+  }
+
   onFault(fault: FramingFault): void {
     if (this.fault !== undefined || this.ends > 0) throw new Error('a second end');
     this.fault = fault;
