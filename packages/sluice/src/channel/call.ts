@@ -8,8 +8,8 @@ import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientStream, ClientStreamListener } from '../transport/client-stream.ts';
-import type { ClientTransport } from '../transport/client-transport.ts';
-import { REPLAY_BYTES } from '../transport/limits.ts';
+import { type ClientTransport, headCharge, metadataCharge } from '../transport/client-transport.ts';
+import { MESSAGE_CHARGE, REPLAY_BYTES } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
@@ -50,8 +50,6 @@ export interface CallPlacer {
   onHeld(call: ClientCall, bytes: number): void;
   /** The call left the line by itself. */
   withdraw(call: ClientCall): void;
-  /** What a writer that does not wait is told when waiting calls hold too much; or undefined. */
-  waitingBytesRefusal(): string | undefined;
   /** What a waiting call waits for. */
   waitReason(): string;
 }
@@ -78,6 +76,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   heldBytes: number;
   /** Those of them that the connection of the stream counts. */
   private replayBytes: number;
+  /** Bytes of the request metadata, as they are charged. */
+  readonly metadataBytes: number;
   readonly path: string;
   readonly waitForReady: boolean;
   private readonly placer: CallPlacer;
@@ -113,6 +113,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.placer = placer;
     this.listener = listener;
     this.fields = options.metadata?.toFields() ?? NO_FIELDS;
+    this.metadataBytes = this.fields.length === 0 ? 0 : metadataCharge(this.fields);
     this.timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
     this.signal = options.signal;
     this.onAbort = undefined;
@@ -130,6 +131,11 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** True once onEnd was called. */
   get isEnded(): boolean {
     return this.ended;
+  }
+
+  /** Bytes the call takes of a connection's queue: its HEADERS and messages. */
+  get queueBytes(): number {
+    return this.heldBytes + headCharge(this.path, this.fields);
   }
 
   // What the caller does.
@@ -173,17 +179,12 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   send(message: Uint8Array): boolean {
     checkMessage(message, 'request');
     if (this.ended) return true;
-    const waited = this.heldBytes;
     this.keep(message, false);
     const stream = this.stream;
-    if (stream === undefined) {
-      // Up to here a retried call may have been told to go on.
-      if (waited > REPLAY_BYTES) this.stopWriter(this.placer.waitingBytesRefusal());
-      return false;
-    }
+    if (stream === undefined) return false;
     const wasPaused = stream.out.paused;
     const writable = stream.send(message, false);
-    if (wasPaused) this.stopWriter(stream.queuedBytesRefusal());
+    if (wasPaused) this.stopWriter(stream.writerRefusal());
     return writable;
   }
 
@@ -231,7 +232,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     if (this.committed) return;
     this.sent ??= [];
     this.sent.push({ message, last });
-    const bytes = message?.length ?? 0;
+    const bytes = message === undefined ? 0 : message.length + MESSAGE_CHARGE;
     this.heldBytes += bytes;
     if (this.inLine) this.placer.onHeld(this, bytes);
     this.countReplay();

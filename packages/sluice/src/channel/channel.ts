@@ -227,7 +227,7 @@ export class Channel implements CallPlacer {
       return;
     }
     if (this.line.size === 0 || again) {
-      const refusal = transport.admission.refuses(call.heldBytes);
+      const refusal = transport.admission.refuses(call.queueBytes);
       if (refusal === undefined && call.open(transport)) return;
       this.waitOrRefuse(call, again, refusal ?? 'draining');
       return;
@@ -246,7 +246,7 @@ export class Channel implements CallPlacer {
 
   private waitOrRefuse(call: ClientCall, again: boolean, limit: LimitName | undefined): void {
     const admission = this.subchannel.transport?.admission;
-    const reason = limit ?? admission?.refuses(call.heldBytes);
+    const reason = limit ?? admission?.refuses(call.queueBytes);
     if (reason !== undefined) admission?.count(reason);
     const waits = this.policy === 'wait' || again || reason === undefined || reason === 'draining';
     if (!waits && admission !== undefined && reason !== undefined) {
@@ -269,7 +269,11 @@ export class Channel implements CallPlacer {
       );
       return;
     }
-    if (!again && line.bytes > 0 && line.bytes + call.heldBytes > waitingBytes) {
+    if (
+      !again &&
+      line.bytes > 0 &&
+      line.bytes + call.heldBytes + call.metadataBytes > waitingBytes
+    ) {
       this.refuseBytes(call, line.bytes, reason);
       return;
     }
@@ -293,13 +297,6 @@ export class Channel implements CallPlacer {
     this.line.bytes += bytes;
     const over = before > 0 && this.line.bytes > this.limits.waitingBytes;
     if (over && bytes > 0) this.refuseBytes(call, before, undefined);
-  }
-
-  waitingBytesRefusal(): string | undefined {
-    const { bytes } = this.line;
-    if (bytes <= this.limits.waitingBytes) return undefined;
-    this.acted.bytes += 1;
-    return `refused by the waiting-bytes limit: ${bytes} of ${this.limits.waitingBytes} bytes wait for a stream or a connection`;
   }
 
   withdraw(call: ClientCall): void {
@@ -332,7 +329,7 @@ export class Channel implements CallPlacer {
     let transport = this.subchannel.transport;
     let call = this.line.first;
     while (transport !== undefined && call !== undefined) {
-      if (transport.admission.refuses(call.heldBytes) !== undefined) break;
+      if (transport.admission.refuses(call.queueBytes) !== undefined) break;
       this.line.remove(call);
       if (!call.open(transport)) {
         this.line.add(call, true);

@@ -9,7 +9,7 @@ export class WaitingLine {
   first: ClientCall | undefined;
   last: ClientCall | undefined;
   size: number;
-  /** Bytes of the messages that waiting calls hold. */
+  /** Bytes of the messages and metadata that waiting calls hold. */
   bytes: number;
 
   constructor() {
@@ -23,7 +23,7 @@ export class WaitingLine {
   add(call: ClientCall, front: boolean): void {
     call.inLine = true;
     this.size += 1;
-    this.bytes += call.heldBytes;
+    this.bytes += call.heldBytes + call.metadataBytes;
     if (front) {
       call.nextInLine = this.first;
       if (this.first === undefined) this.last = call;
@@ -47,6 +47,6 @@ export class WaitingLine {
     call.previousInLine = undefined;
     call.inLine = false;
     this.size -= 1;
-    this.bytes -= call.heldBytes;
+    this.bytes -= call.heldBytes + call.metadataBytes;
   }
 }

@@ -117,11 +117,17 @@ export class Admission implements PutCheck {
   }
 
   /** The refusal of a writer that goes on while more than the limit is queued; or undefined. */
-  queuedBytesRefusal(): string | undefined {
-    const queued = this.subject.loopy.buffer.bytes + this.subject.socketBytes;
-    if (queued <= this.limits.queuedBytes) return undefined;
-    this.count('queued-bytes');
-    return `refused by the queued-bytes limit: ${queued} of ${this.limits.queuedBytes} bytes wait to be written`;
+  writerRefusal(): string | undefined {
+    const { queuedBytes, queuedItems } = this.limits;
+    const { bytes, items } = this.subject.loopy.buffer;
+    const queued = bytes + this.subject.socketBytes;
+    if (queued > queuedBytes) {
+      this.count('queued-bytes');
+      return `refused by the queued-bytes limit: ${queued} of ${queuedBytes} bytes wait to be written`;
+    }
+    if (items <= queuedItems) return undefined;
+    this.count('queued-items');
+    return `refused by the queued-items limit: ${items} of ${queuedItems} items wait to be written`;
   }
 
   /** An admitted call is over. */

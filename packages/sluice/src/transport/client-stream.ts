@@ -123,8 +123,8 @@ export class ClientStream implements TransportStream {
   }
 
   /** What a writer that does not wait is told when too much is queued; or undefined. */
-  queuedBytesRefusal(): string | undefined {
-    return this.transport.admission.queuedBytesRefusal();
+  writerRefusal(): string | undefined {
+    return this.transport.admission.writerRefusal();
   }
 
   /** Counts bytes kept for a retry; false when calls of this connection keep too many already. */

@@ -60,6 +60,18 @@ const REPLACE_AT_ID: number = Math.floor(MAX_STREAM_ID * 0.75);
 // A HEADERS frame in the queue is charged its path and fields and this many bytes for the rest.
 const HEAD_CHARGE = 128;
 
+/** Bytes that a call's metadata is charged with, wherever the call waits. */
+export function metadataCharge(fields: HeaderFields): number {
+  let bytes = 0;
+  for (let i = 0; i < fields.length; i += 1) bytes += (fields[i] ?? '').length + 16;
+  return bytes;
+}
+
+/** Bytes that a call's HEADERS are charged with while they are queued. */
+export function headCharge(path: string, fields: HeaderFields): number {
+  return HEAD_CHARGE + path.length + metadataCharge(fields);
+}
+
 export class ClientTransport implements ConnectionRole, AdmissionSubject {
   readonly connection: Connection;
   readonly admission: Admission;
@@ -162,8 +174,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     fields: HeaderFields,
     timeoutMs: number,
   ): ClientStream | undefined {
-    let headBytes = HEAD_CHARGE + path.length;
-    for (const text of fields) headBytes += text.length + 16;
+    const headBytes = headCharge(path, fields);
     const stream = new ClientStream(this, listener, path, fields, timeoutMs, headBytes);
     const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
@@ -174,8 +185,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   unsendable(path: string, fields: HeaderFields): string | undefined {
     const limit = this.connection.peerMaxHeaderList;
     if (limit === Number.POSITIVE_INFINITY || fields.length === 0) return undefined;
-    let size = 400 + path.length;
-    for (let i = 0; i < fields.length; i += 1) size += (fields[i] ?? '').length + 16;
+    // A list counts 32 bytes for each field (RFC 9113 §6.5.2), ours as well.
+    const size = 400 + path.length + metadataCharge(fields);
     if (size <= limit) return undefined;
     return `request headers of about ${size} bytes exceed the server's limit of ${limit}; send less metadata`;
   }

@@ -141,6 +141,12 @@ export const PROGRESS_WINDOW_MS = 20_000;
 /** Bytes per PROGRESS_WINDOW_MS: 1 KiB/s, below which a peer with an open window is closed. */
 export const PROGRESS_BYTES: number = 20 * KIB;
 
+/** Items queued for one connection: what bounds messages too small for their bytes to count. */
+export const MAX_QUEUED_ITEMS = 65_536;
+
+/** Bytes that a message kept for sending is charged beside its own: empty ones take memory too. */
+export const MESSAGE_CHARGE = 32;
+
 /** Limits of one client connection and its channel; every one refuses with RESOURCE_EXHAUSTED. */
 export interface ClientLimits {
   /** Calls open on one connection; default 4,096. A slow server that keeps reading fills this one. */
@@ -174,7 +180,7 @@ export interface ServerLimits {
 /** What `ChannelOptions.limits` starts from; units and reasons at {@link ClientLimits}. */
 export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
   openCalls: 4_096,
-  queuedItems: 65_536,
+  queuedItems: MAX_QUEUED_ITEMS,
   queuedBytes: 4 * MIB,
   queueAgeMs: 1_000,
   waitingCalls: 4_096,

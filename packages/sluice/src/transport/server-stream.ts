@@ -104,11 +104,11 @@ export class ServerStream implements TransportStream {
     checkMessage(message, 'response');
     if (this.ended) return true;
     const { out, transport } = this;
-    const limit = transport.limits.queuedBytes;
-    if (out.paused && transport.queuedBytes + message.length > limit) {
+    if (out.paused && transport.isQueueFull(message.length)) {
       // Told to pause and did not: what is queued is still sent, the call ends behind it.
+      const { limits, queuedBytes } = transport;
       transport.intake.acted['queued-bytes'] += 1;
-      const text = `refused by the queued-bytes limit: ${transport.queuedBytes} of ${limit} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
+      const text = `refused by the queued-bytes limit: ${queuedBytes} of ${limits.queuedBytes} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
       return true;
     }

@@ -15,6 +15,7 @@ import { type ClosingError, connectionError } from './errors.ts';
 import {
   DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
+  MAX_QUEUED_ITEMS,
   PREMATURE_RESET_AGE_MS,
   type ServerLimits,
 } from './limits.ts';
@@ -213,6 +214,12 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   /** Bytes of responses that wait for the peer. */
   get queuedBytes(): number {
     return this.connection.loopy.buffer.bytes + this.connection.socketBytes;
+  }
+
+  /** Whether a writer that does not wait may add no more: too many bytes, or too many messages. */
+  isQueueFull(bytes: number): boolean {
+    if (this.queuedBytes + bytes > this.limits.queuedBytes) return true;
+    return this.connection.loopy.buffer.items > MAX_QUEUED_ITEMS;
   }
 
   /** How full each limit is. */

@@ -33,8 +33,6 @@ class Line implements CallPlacer {
 
   onHeld(): void {}
 
-  waitingBytesRefusal(): undefined {}
-
   waitReason(): string {
     return 'the test';
   }

@@ -249,3 +249,30 @@ for (const connected of [false, true]) {
     assert.match(details, new RegExp(`^refused by the ${limit} limit: \\d+ of 1000000 bytes`));
   });
 }
+
+for (const connected of [false, true]) {
+  const limit = connected ? 'queued-items' : 'waiting-bytes';
+  test(`empty messages of a writer that ignores false count too: ${limit}`, async (t) => {
+    const limits = { queuedItems: 20_000, waitingBytes: 500_000 };
+    const { channel } = await line(t, { limits });
+    if (connected) await channel.ready();
+    const end = new Promise<[Status, string]>((resolve) => {
+      const call = channel.call(
+        '/test.Line/Nowhere',
+        {},
+        {
+          onHeader() {},
+          onMessage() {},
+          onWritable() {},
+          onEnd: (code, details) => resolve([code, details]),
+        },
+      );
+      let sent = 0;
+      for (; !call.isEnded && sent < 100_000; sent += 1) call.send(Buffer.alloc(0));
+      assert.ok(sent <= 20_010, `${sent} messages were taken`);
+    });
+    const [code, details] = await end;
+    assert.equal(code, Status.RESOURCE_EXHAUSTED);
+    assert.match(details, new RegExp(`^refused by the ${limit} limit: `));
+  });
+}
