@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect, createServer, type ServerOptions, Status } from 'sluice';
+import { MESSAGE_CHARGE } from '#sluice/transport/limits.js';
 
 type ChannelOptions = Parameters<typeof connect>[1];
 
@@ -136,14 +137,14 @@ test('waiting-bytes: what a waiting call sends is counted, and given back when i
   const two = channel.call(HOLD, {}, listener);
   const depth = (): number | undefined => channel.stats().limits['waiting-bytes']?.depth;
   assert.equal(one.send(Buffer.alloc(600)), false);
-  assert.equal(depth(), 600);
+  assert.equal(depth(), 600 + MESSAGE_CHARGE);
   assert.equal(two.send(Buffer.alloc(300)), false);
-  assert.equal(depth(), 900);
+  assert.equal(depth(), 900 + 2 * MESSAGE_CHARGE);
   two.send(Buffer.alloc(300));
   assert.equal(ends.length, 1);
   assert.equal(ends[0]?.[0], Status.RESOURCE_EXHAUSTED);
-  assert.match(ends[0]?.[1] ?? '', /^refused by the waiting-bytes limit: 900 of 1000 bytes/);
-  assert.equal(depth(), 600);
+  assert.match(ends[0]?.[1] ?? '', /^refused by the waiting-bytes limit: 964 of 1000 bytes/);
+  assert.equal(depth(), 600 + MESSAGE_CHARGE);
   one.cancel();
   assert.equal(depth(), 0);
   held.answer();
