@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { connect, createServer, type ServerOptions, Status } from 'sluice';
+import { type Channel, connect, createServer, type ServerOptions, Status } from 'sluice';
 import { MESSAGE_CHARGE } from '#sluice/transport/limits.js';
 
 type ChannelOptions = Parameters<typeof connect>[1];
@@ -220,60 +220,48 @@ test('a burst far above every limit is served or refused, each call once', async
   assert.equal(channel.stats().limits['waiting-calls']?.acted, 80);
 });
 
-for (const connected of [false, true]) {
-  const when = connected ? 'on a connection' : 'before there is a connection';
-  const limit = connected ? 'queued-bytes' : 'waiting-bytes';
-  test(`a writer that ignores false is stopped at ${limit}, ${when}`, async (t) => {
-    const limits = { queuedBytes: 1_000_000, waitingBytes: 1_000_000 };
-    const { channel } = await line(t, { limits });
-    if (connected) await channel.ready();
-    const end = new Promise<[Status, string]>((resolve) => {
-      const call = channel.call(
-        '/test.Line/Nowhere',
-        {},
-        {
-          onHeader() {},
-          onMessage() {},
-          onWritable() {},
-          onEnd: (code, details) => resolve([code, details]),
-        },
-      );
-      let sent = 0;
-      while (!call.isEnded && sent < 100) {
-        sent += 1;
-        call.send(Buffer.alloc(100_000));
-      }
-      assert.ok(sent <= 12, `${sent} messages were taken`);
-    });
-    const [code, details] = await end;
-    assert.equal(code, Status.RESOURCE_EXHAUSTED);
-    assert.match(details, new RegExp(`^refused by the ${limit} limit: \\d+ of 1000000 bytes`));
+/** Opens a call whose writer ignores what `send` says, for at most `most` messages. */
+async function writeOn(
+  channel: Channel,
+  message: Buffer,
+  most: number,
+): Promise<{ sent: number; code: Status; details: string }> {
+  let sent = 0;
+  return new Promise((resolve) => {
+    const call = channel.call(
+      '/test.Line/Nowhere',
+      {},
+      {
+        onHeader() {},
+        onMessage() {},
+        onWritable() {},
+        onEnd: (code, details) => setImmediate(() => resolve({ sent, code, details })),
+      },
+    );
+    for (; !call.isEnded && sent < most; sent += 1) call.send(message);
   });
 }
 
 for (const connected of [false, true]) {
-  const limit = connected ? 'queued-items' : 'waiting-bytes';
-  test(`empty messages of a writer that ignores false count too: ${limit}`, async (t) => {
+  const limit = connected ? 'queued-bytes' : 'waiting-bytes';
+  test(`a writer that ignores false is stopped at ${limit}`, async (t) => {
+    const limits = { queuedBytes: 1_000_000, waitingBytes: 1_000_000 };
+    const { channel } = await line(t, { limits });
+    if (connected) await channel.ready();
+    const { sent, code, details } = await writeOn(channel, Buffer.alloc(100_000), 100);
+    assert.ok(sent <= 12, `${sent} messages were taken`);
+    assert.equal(code, Status.RESOURCE_EXHAUSTED);
+    assert.match(details, new RegExp(`^refused by the ${limit} limit: \\d+ of 1000000 bytes`));
+  });
+
+  const counted = connected ? 'queued-items' : 'waiting-bytes';
+  test(`empty messages of a writer that ignores false count too: ${counted}`, async (t) => {
     const limits = { queuedItems: 20_000, waitingBytes: 500_000 };
     const { channel } = await line(t, { limits });
     if (connected) await channel.ready();
-    const end = new Promise<[Status, string]>((resolve) => {
-      const call = channel.call(
-        '/test.Line/Nowhere',
-        {},
-        {
-          onHeader() {},
-          onMessage() {},
-          onWritable() {},
-          onEnd: (code, details) => resolve([code, details]),
-        },
-      );
-      let sent = 0;
-      for (; !call.isEnded && sent < 100_000; sent += 1) call.send(Buffer.alloc(0));
-      assert.ok(sent <= 20_010, `${sent} messages were taken`);
-    });
-    const [code, details] = await end;
+    const { sent, code, details } = await writeOn(channel, Buffer.alloc(0), 100_000);
+    assert.ok(sent <= 20_010, `${sent} messages were taken`);
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
-    assert.match(details, new RegExp(`^refused by the ${limit} limit: `));
+    assert.match(details, new RegExp(`^refused by the ${counted} limit: `));
   });
 }
