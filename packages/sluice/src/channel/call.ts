@@ -135,7 +135,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
 
   /** Bytes the call takes of a connection's queue: its HEADERS and messages. */
   get queueBytes(): number {
-    return this.heldBytes + headCharge(this.path, this.fields);
+    return this.heldBytes + headCharge(this.path, this.metadataBytes);
   }
 
   // What the caller does.

@@ -68,8 +68,8 @@ export function metadataCharge(fields: HeaderFields): number {
 }
 
 /** Bytes that a call's HEADERS are charged with while they are queued. */
-export function headCharge(path: string, fields: HeaderFields): number {
-  return HEAD_CHARGE + path.length + metadataCharge(fields);
+export function headCharge(path: string, metadataBytes: number): number {
+  return HEAD_CHARGE + path.length + metadataBytes;
 }
 
 export class ClientTransport implements ConnectionRole, AdmissionSubject {
@@ -78,7 +78,6 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   readonly headers: RequestHeaders;
   readonly maxReceiveMessageLength: number;
   readonly maxHeaderList: number;
-  peerMaxStreams: number;
   ready: boolean;
   draining: boolean;
   private readonly listener: ClientTransportListener;
@@ -95,7 +94,6 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.listener = listener;
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
-    this.peerMaxStreams = STREAMS_BEFORE_SETTINGS;
     this.ready = false;
     this.draining = false;
     this.endedStreams = 0;
@@ -148,6 +146,11 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     return this.connection.credit.inbound;
   }
 
+  /** What the server's SETTINGS say, and before them what a client assumes. */
+  get peerMaxStreams(): number {
+    return this.ready ? this.connection.peerMaxStreams : STREAMS_BEFORE_SETTINGS;
+  }
+
   get socketBytes(): number {
     return this.connection.socketBytes;
   }
@@ -174,7 +177,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     fields: HeaderFields,
     timeoutMs: number,
   ): ClientStream | undefined {
-    const headBytes = headCharge(path, fields);
+    const headBytes = headCharge(path, metadataCharge(fields));
     const stream = new ClientStream(this, listener, path, fields, timeoutMs, headBytes);
     const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
@@ -309,14 +312,9 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
 
   onSettings(first: boolean): void {
     if (!first) return;
-    this.peerMaxStreams = this.connection.peerMaxStreams;
     this.ready = true;
     this.keepalive.start();
     this.listener.onReady();
-  }
-
-  onMaxConcurrentStreams(value: number): void {
-    if (this.ready) this.peerMaxStreams = value;
   }
 
   onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {

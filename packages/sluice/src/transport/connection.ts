@@ -54,7 +54,6 @@ export interface ConnectionRole {
   isIdle(streamId: number): boolean;
   /** The peer's SETTINGS were applied; `first` makes the connection ready. */
   onSettings(first: boolean): void;
-  onMaxConcurrentStreams(value: number): void;
   onGoAway(lastStreamId: number, errorCode: number, debugData: string): void;
   /** A ping of the peer; false when it was one too many. */
   onPing(): boolean;

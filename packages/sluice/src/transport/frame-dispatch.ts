@@ -185,7 +185,6 @@ export class FrameDispatch implements FrameHandler {
         return;
       case SettingId.MAX_CONCURRENT_STREAMS:
         this.connection.peerMaxStreams = value;
-        this.role.onMaxConcurrentStreams(value);
         return;
       case SettingId.MAX_HEADER_LIST_SIZE:
         this.connection.peerMaxHeaderList = value;

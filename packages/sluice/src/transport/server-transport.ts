@@ -243,8 +243,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.keepalive.start();
   }
 
-  onMaxConcurrentStreams(_value: number): void {}
-
   onGoAway(_lastStreamId: number, _errorCode: number, _debugData: string): void {
     // The client opens no more streams; open ones finish and it closes the connection.
   }
