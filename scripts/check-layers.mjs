@@ -10,13 +10,28 @@ import { filesUnder, ROOT } from './prepare.mjs';
 import { lineAt, views } from './source-text.mjs';
 
 /** In order: a layer imports from itself and from those before it. */
-const LAYERS = ['hpack', 'frames', 'grpc', 'transport', 'channel', 'server', 'api', 'index.ts'];
-const PURE_LAYERS = new Set(['hpack', 'frames', 'grpc']);
-const PURE_BUILTINS = new Set(['node:buffer', 'node:util/types']);
+const LAYERS = [
+  'gen',
+  'hpack',
+  'frames',
+  'grpc',
+  'service',
+  'transport',
+  'channel',
+  'server',
+  'api',
+  'services',
+  'index.ts',
+];
+const PURE_LAYERS = new Set(['hpack', 'frames', 'grpc', 'service']);
+const PURE_BUILTINS = new Set(['node:buffer', 'node:util', 'node:util/types', 'node:zlib']);
 const SOCKET_BUILTINS = new Set(['node:net', 'node:tls', 'node:dgram', 'node:http2']);
 const MICRO_BENCHMARK = /[\\/]bench[\\/]src[\\/]micro[\\/]/;
 const SOCKET_LAYER = 'transport';
-const DOCUMENTED_LAYERS = new Set(['channel', 'server', 'api']);
+const DOCUMENTED_LAYERS = new Set(['service', 'channel', 'server', 'api', 'services']);
+
+/** Folders of generated code: what made it answers for it. */
+const GENERATED = /[\\/]gen[\\/]/;
 
 const TIMERS = /\b(?:setTimeout|setInterval|setImmediate|process\s*\.\s*nextTick)\b/g;
 const BANNED_NAME = /(?:^|[-.])(?:utils?|helpers?|manager)(?=[-.]|$)|^common(?=\.|$)/i;
@@ -57,7 +72,7 @@ export function checkTree(root) {
 }
 
 function typescriptUnder(folder) {
-  return filesUnder(folder).filter((file) => file.endsWith('.ts'));
+  return filesUnder(folder).filter((file) => file.endsWith('.ts') && !GENERATED.test(file));
 }
 
 function checkFile(root, file, folder, isTest, findings) {

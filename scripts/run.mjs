@@ -7,6 +7,7 @@ import { runChecks } from './check.mjs';
 import { run } from './child.mjs';
 import { ensureBuilt, ensureInstalled, ROOT } from './prepare.mjs';
 import { runTests } from './test.mjs';
+import { runTestsOnNodes } from './test-nodes.mjs';
 
 /** The oldest Node that runs this repository, as package.json says under `engines`. */
 const OLDEST_NODE = [20, 19];
@@ -19,6 +20,10 @@ const COMMANDS = {
   test: {
     does: 'run every test, or those whose path holds one of the words given',
     run: runTests,
+  },
+  'test:nodes': {
+    does: 'run every test on each supported version of Node; versions given run alone',
+    run: runTestsOnNodes,
   },
   bench: {
     does: 'benchmarks beside the peers; --json FILE, --only NAME',
@@ -57,7 +62,7 @@ function program(path, ...leading) {
 
 function usage() {
   const lines = Object.entries(COMMANDS).map(
-    ([name, command]) => `  npm run ${name.padEnd(8)} ${command.does}`,
+    ([name, command]) => `  npm run ${name.padEnd(10)} ${command.does}`,
   );
   return [
     'usage: node scripts/run.mjs COMMAND [ARGUMENT...]',

@@ -12,9 +12,10 @@ const FILE_TIMEOUT_MS = 180_000;
 
 /**
  * @param {readonly string[]} args words to filter by, and options for `node --test`
+ * @param {string} node the executable to run them with
  * @returns {Promise<number>} the runner's exit code; 1 when no test file was found
  */
-export async function runTests(args) {
+export async function runTests(args, node = process.execPath) {
   const words = args.filter((argument) => !argument.startsWith('-'));
   const options = args.filter((argument) => argument.startsWith('-'));
   const wanted = (path) => words.length === 0 || words.some((word) => path.includes(word));
@@ -42,5 +43,5 @@ export async function runTests(args) {
     options.push('--test-reporter=spec');
   }
   const runner = ['--enable-source-maps', '--test', `--test-timeout=${FILE_TIMEOUT_MS}`];
-  return run(process.execPath, [...runner, ...options, ...files], ROOT);
+  return run(node, [...runner, ...options, ...files], ROOT);
 }

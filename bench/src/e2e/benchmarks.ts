@@ -68,6 +68,15 @@ export const BENCHMARKS: readonly Benchmark[] = [
   unary(10),
   unary(100),
   unary(1000),
+  {
+    name: 'typed-100',
+    unit: 'calls/s',
+    better: 'higher',
+    measures:
+      'Typed unary calls with 4 fields there and 2 back, 100 in flight on one connection: protobuf-es for Sluice, ts-proto for grpc-js.',
+    memory: false,
+    round: (pair, seconds) => throughput(pair, { do: 'typed', inFlight: 100, seconds }, perSecond),
+  },
   stream('stream-64k', 65_536),
   stream('stream-100b', 100),
   upload('upload-64k', 65_536),

@@ -4,7 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HANG_PATH, type Reply, SMALL_MESSAGE, UNARY_PATH } from './protocol.ts';
-import type { ClientSide, UnaryListener } from './sides/side.ts';
+import type { ClientSide } from './sides/side.ts';
 import { cpuUs } from './usage.ts';
 
 /** Streams that are opened at the same time, so that opening has no peak of its own. */
@@ -32,6 +32,30 @@ class Stopwatch {
 
 /** Keeps `inFlight` small unary calls open for `seconds`. */
 export function unaryLoad(side: ClientSide, inFlight: number, seconds: number): Promise<Reply> {
+  return closedLoop(inFlight, seconds, (listener) => {
+    const start = side.unaryCaller(UNARY_PATH, listener);
+    return () => start(small);
+  });
+}
+
+/** The same with typed calls. */
+export function typedLoad(side: ClientSide, inFlight: number, seconds: number): Promise<Reply> {
+  return closedLoop(inFlight, seconds, (listener) => {
+    if (side.typedCaller === undefined) throw new Error('this side has no typed calls');
+    return side.typedCaller(listener);
+  });
+}
+
+interface LoopListener {
+  readonly onResponse: () => void;
+  readonly onFault: (fault: unknown) => void;
+}
+
+function closedLoop(
+  inFlight: number,
+  seconds: number,
+  caller: (listener: LoopListener) => () => void,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     let calls = 0;
     let open = 0;
@@ -41,24 +65,23 @@ export function unaryLoad(side: ClientSide, inFlight: number, seconds: number): 
       open -= 1;
       if (open === 0) resolve(measured);
     };
-    const listener: UnaryListener = {
+    const start = caller({
       onResponse: () => {
         calls += 1;
         if (stopping) settle();
-        else start(small);
+        else start();
       },
       onFault: (fault) => {
         stopping = true;
         reject(fault);
       },
-    };
-    const start = side.unaryCaller(UNARY_PATH, listener);
+    });
     const watch = new Stopwatch();
     setTimeout(() => {
       stopping = true;
       measured = watch.read(calls, calls * SMALL_MESSAGE);
     }, seconds * 1000);
-    for (; open < inFlight; open++) start(small);
+    for (; open < inFlight; open++) start();
   });
 }
 

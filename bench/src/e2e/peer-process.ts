@@ -3,7 +3,15 @@
 // time, and ends when its stdin does. Nothing but replies may go to stdout.
 
 import { createInterface } from 'node:readline';
-import { downloadLoad, echo, hangingCalls, openStreams, unaryLoad, uploadLoad } from './loads.ts';
+import {
+  downloadLoad,
+  echo,
+  hangingCalls,
+  openStreams,
+  typedLoad,
+  unaryLoad,
+  uploadLoad,
+} from './loads.ts';
 import type { Command, Reply } from './protocol.ts';
 import { SIDE_MODULES } from './sides/registry.ts';
 import type { ClientSide, ServerSide } from './sides/side.ts';
@@ -43,6 +51,8 @@ function clientHandler(side: ClientSide): Handler {
     switch (command.do) {
       case 'unary':
         return unaryLoad(side, command.inFlight, command.seconds);
+      case 'typed':
+        return typedLoad(side, command.inFlight, command.seconds);
       case 'download':
         return downloadLoad(side, command.messageLength, command.seconds);
       case 'upload':

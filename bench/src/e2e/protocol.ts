@@ -5,6 +5,7 @@
 
 export type Command =
   | { readonly do: 'unary'; readonly inFlight: number; readonly seconds: number }
+  | { readonly do: 'typed'; readonly inFlight: number; readonly seconds: number }
   | { readonly do: 'download'; readonly messageLength: number; readonly seconds: number }
   | { readonly do: 'upload'; readonly messageLength: number; readonly seconds: number }
   | { readonly do: 'open'; readonly streams: number }

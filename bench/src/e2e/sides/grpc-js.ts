@@ -21,8 +21,10 @@ import type {
   DownloadListener,
   ServerSide,
   Side,
+  TypedListener,
   UnaryListener,
 } from './side.ts';
+import { serveShop, shopClient, typedCaller } from './typed-grpc-js.ts';
 
 const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   'grpc.max_receive_message_length': -1,
@@ -48,12 +50,14 @@ function method(path: string, requestStream: boolean, responseStream: boolean) {
 class GrpcJsClient implements ClientSide {
   readonly version: string;
   private readonly client: grpc.Client;
+  private readonly shop: ReturnType<typeof shopClient>;
   private readonly streams: grpc.ClientDuplexStream<Buffer, Buffer>[];
 
   constructor(port: number) {
     this.version = packageVersion('@grpc/grpc-js');
     const credentials = grpc.credentials.createInsecure();
     this.client = new grpc.Client(`127.0.0.1:${port}`, credentials, CHANNEL_OPTIONS);
+    this.shop = shopClient(`127.0.0.1:${port}`, credentials, CHANNEL_OPTIONS);
     this.streams = [];
   }
 
@@ -66,6 +70,10 @@ class GrpcJsClient implements ClientSide {
     return (request) => {
       client.makeUnaryRequest(path, bytes, bytes, request, done);
     };
+  }
+
+  typedCaller(listener: TypedListener): () => void {
+    return typedCaller(this.shop, listener);
   }
 
   download(messageLength: number, listener: DownloadListener): Download {
@@ -162,6 +170,7 @@ class GrpcJsServer implements ServerSide {
         bidi,
       },
     );
+    serveShop(this.server);
   }
 
   received(): number {

@@ -7,6 +7,12 @@ export interface UnaryListener {
   readonly onFault: (fault: unknown) => void;
 }
 
+/** The same for typed calls: the total of the receipt. */
+export interface TypedListener {
+  readonly onResponse: (total: number) => void;
+  readonly onFault: (fault: unknown) => void;
+}
+
 /** A server stream that runs until it is stopped. */
 export interface Download {
   stop(): void;
@@ -21,6 +27,8 @@ export interface ClientSide {
   readonly version: string;
   /** The function that starts one unary call at `path` for `listener`. */
   unaryCaller(path: string, listener: UnaryListener): (request: Buffer) => void;
+  /** The function that starts one typed call; absent where a side has no generated code. */
+  typedCaller?(listener: TypedListener): () => void;
   download(messageLength: number, listener: DownloadListener): Download;
   /** Sends `message` until `stopping`, at the library's pace; the bytes that the server saw. */
   upload(message: Buffer, stopping: () => boolean): Promise<number>;

@@ -21,8 +21,10 @@ import type {
   DownloadListener,
   ServerSide,
   Side,
+  TypedListener,
   UnaryListener,
 } from './side.ts';
+import { serveShop, typedCaller } from './typed-sluice.ts';
 
 /** Limits under which nothing that a benchmark holds open is refused or made to wait. */
 const ROOMY = {
@@ -77,6 +79,10 @@ class SluiceClient implements ClientSide {
     return (request) => {
       channel.unary(path, request).then(onResponse, onFault);
     };
+  }
+
+  typedCaller(listener: TypedListener): () => void {
+    return typedCaller(this.channel, listener);
   }
 
   download(messageLength: number, listener: DownloadListener): Download {
@@ -154,6 +160,7 @@ class SluiceServer implements ServerSide {
       .bidiStreaming(BIDI_PATH, async function* (requests) {
         for await (const message of requests) yield message;
       });
+    serveShop(this.server);
   }
 
   received(): number {

@@ -2,57 +2,30 @@
 // and the one transparent retry of a call the server never saw.
 // Invariants: the listener hears onEnd exactly once and nothing after it; messages are kept for a
 // retry only until the server answered or they pass REPLAY_BYTES.
-// gRFC A6 "transparent retries". Not here: which connection is used (channel.ts).
+// gRFC A6 "transparent retries". Not here: which connection is used (placement.ts).
+// Longer than 400 lines because a call may cost one object, and so all of its state is here.
 
+import type { MessageCodec } from '../grpc/compression-codec.ts';
+import { sendingCodec } from '../grpc/compression-names.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientStream, ClientStreamListener } from '../transport/client-stream.ts';
-import { type ClientTransport, headCharge, metadataCharge } from '../transport/client-transport.ts';
+import type { ClientTransport } from '../transport/client-transport.ts';
+import { headCharge, metadataCharge } from '../transport/head-charge.ts';
 import { MESSAGE_CHARGE, REPLAY_BYTES } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
-import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
-
-/** Per call. */
-export interface CallOptions {
-  /** Milliseconds from now to the deadline; none by default. */
-  readonly timeoutMs?: number | undefined;
-  /** Cancels the call when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-  /** Request metadata. */
-  readonly metadata?: Metadata | undefined;
-  /** Wait for a connection even while the backend is unreachable; default false. */
-  readonly waitForReady?: boolean | undefined;
-  /** Response headers, once. */
-  readonly onHeader?: ((header: Metadata) => void) | undefined;
-  /** Trailers, once, before the call ends. */
-  readonly onTrailer?: ((trailer: Metadata) => void) | undefined;
-}
-
-/** Who makes a call at the callback level. Exceptions thrown here are bugs and crash the process. */
-export interface CallListener {
-  onHeader(header: Metadata): void;
-  /** A message that was asked for with `request`; the buffer is the listener's to keep. */
-  onMessage(message: Buffer): void;
-  /** Room again after `send` said false. */
-  onWritable(): void;
-  /** The last thing a call does. */
-  onEnd(code: Status, details: string, trailer: Metadata): void;
-}
-
-/** What a call asks of its channel. */
-export interface CallPlacer {
-  readonly wheel: TimerWheel;
-  /** Finds a stream, queues the call, or ends it. */
-  place(call: ClientCall, again: boolean): void;
-  /** A call in the line holds so many bytes more; it may be refused for it. */
-  onHeld(call: ClientCall, bytes: number): void;
-  /** The call left the line by itself. */
-  withdraw(call: ClientCall): void;
-  /** What a waiting call waits for. */
-  waitReason(): string;
-}
+import type { WheelTimer } from '../transport/timer-wheel.ts';
+import type { PickTracker } from './balancer.ts';
+import {
+  type CallCredentials,
+  credentialFields,
+  failureOfCredentials,
+} from './call-credentials.ts';
+import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
+import type { CallOptions, ChildCall, ParentCall } from './call-options.ts';
+import type { CallLine } from './credentials-line.ts';
 
 const NO_FIELDS: HeaderFields = [];
 
@@ -61,8 +34,8 @@ interface SentMessage {
   readonly last: boolean;
 }
 
-/** A call in progress: what `Channel.call` returns, seen as {@link Call}. */
-export class ClientCall implements ClientStreamListener, WheelTimer {
+/** One attempt of a call, with its transparent retry: all there is to most calls. */
+export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
@@ -77,16 +50,27 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** Those of them that the connection of the stream counts. */
   private replayBytes: number;
   /** Bytes of the request metadata, as they are charged. */
-  readonly metadataBytes: number;
+  metadataBytes: number;
   readonly path: string;
   readonly waitForReady: boolean;
   private readonly placer: CallPlacer;
   private readonly listener: CallListener;
-  private readonly fields: HeaderFields;
-  private readonly timeoutMs: number;
-  private readonly signal: AbortSignal | undefined;
+  private readonly options: CallOptions;
+  /** Request metadata, flat. */
+  fields: HeaderFields;
+  private timeoutMs: number;
+  /** Milliseconds of the timeout that earlier attempts of the same call took. */
+  elapsedMs: number;
+  /** Ended by its caller, its deadline or a limit of this process, not for want of a backend. */
+  endedHere: boolean;
+  private readonly maxSendLength: number;
+  /** What the parent knows this call by. */
+  private child: ChildCall | undefined;
+  private awaitsCredentials: boolean;
   private onAbort: (() => void) | undefined;
   private stream: ClientStream | undefined;
+  /** The balancer's, for the attempt under way. */
+  private tracker: PickTracker | undefined;
   private sent: SentMessage[] | undefined;
   private first: Uint8Array | undefined;
   private firstIsLast: boolean;
@@ -96,6 +80,8 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** Messages asked for and not here yet. */
   private wanted: number;
   private headSeen: boolean;
+  /** Compresses what is sent; undefined for no compression. */
+  private readonly codec: MessageCodec | undefined;
 
   constructor(placer: CallPlacer, path: string, options: CallOptions, listener: CallListener) {
     this.wheelNext = undefined;
@@ -108,16 +94,28 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.waitingSinceMs = 0;
     this.heldBytes = 0;
     this.replayBytes = 0;
+    const settings = placer.settingsOf(path);
     this.path = path;
-    this.waitForReady = options.waitForReady ?? false;
+    this.waitForReady = options.waitForReady ?? settings?.waitForReady ?? false;
     this.placer = placer;
     this.listener = listener;
+    this.options = options;
     this.fields = options.metadata?.toFields() ?? NO_FIELDS;
     this.metadataBytes = this.fields.length === 0 ? 0 : metadataCharge(this.fields);
     this.timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
-    this.signal = options.signal;
+    this.elapsedMs = 0;
+    this.endedHere = false;
+    this.maxSendLength = options.maxSendMessageLength ?? placer.callDefaults.maxSendMessageLength;
+    if (settings !== undefined) {
+      this.timeoutMs = stricter(this.timeoutMs, settings.timeoutMs);
+      this.maxSendLength = stricter(this.maxSendLength, settings.maxRequestBytes);
+    }
+    this.codec = sendingCodec(options.compress ?? placer.callDefaults.compress);
+    this.child = undefined;
+    this.awaitsCredentials = false;
     this.onAbort = undefined;
     this.stream = undefined;
+    this.tracker = undefined;
     this.sent = undefined;
     this.first = undefined;
     this.firstIsLast = false;
@@ -143,7 +141,10 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** Begins; `message` is the whole request of a call that sends one. */
   start(message: Uint8Array | undefined): void {
     if (message !== undefined) {
-      checkMessage(message, 'request');
+      if (message.length > this.maxSendLength) {
+        this.abandon(Status.RESOURCE_EXHAUSTED, this.tooLong(message));
+        return;
+      }
       this.first = message;
       this.firstIsLast = true;
       this.heldBytes = message.length;
@@ -151,15 +152,36 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     if (typeof this.timeoutMs !== 'number' || Number.isNaN(this.timeoutMs)) {
       throw new RangeError(`timeoutMs is ${String(this.timeoutMs)}; it must be a number of ms`);
     }
-    if (this.signal !== undefined && !this.watch(this.signal)) return;
+    const { signal, parent, credentials } = this.options;
+    if (parent !== undefined && !this.join(parent)) return;
+    if (signal !== undefined && !this.watch(signal)) return;
     if (this.timeoutMs !== Number.POSITIVE_INFINITY) {
       if (this.timeoutMs <= 0) {
-        this.finish(Status.DEADLINE_EXCEEDED, 'the deadline had passed before the call', NO_FIELDS);
+        this.refuse(Status.DEADLINE_EXCEEDED, 'the deadline had passed before the call');
         return;
       }
-      this.placer.wheel.add(this, this.placer.wheel.now() + this.timeoutMs);
+      this.placer.wheel.add(this, this.placer.wheel.now() + this.timeoutMs - this.elapsedMs);
     }
-    this.placer.place(this, false);
+    const common = this.placer.callDefaults.credentials;
+    if (credentials === undefined && common === undefined) this.placer.place(this, false);
+    else this.fetchCredentials(common, credentials);
+  }
+
+  private tooLong(message: Uint8Array): string {
+    return `a request message of ${message.length} bytes exceeds the limit of ${this.maxSendLength}; raise maxSendMessageLength`;
+  }
+
+  private join(parent: ParentCall): boolean {
+    const { deadline } = parent;
+    if (deadline !== undefined) {
+      // A deadline is made from this clock, which does not jump when the time of day is set.
+      const nowMs = performance.timeOrigin + performance.now();
+      this.timeoutMs = Math.min(this.timeoutMs, deadline.getTime() - nowMs);
+      if (this.timeoutMs <= 0) return true;
+    }
+    this.child = { cancel: (reason) => this.onParentCancelled(reason) };
+    parent.follow(this.child);
+    return !this.ended;
   }
 
   private watch(signal: AbortSignal): boolean {
@@ -179,6 +201,10 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   send(message: Uint8Array): boolean {
     checkMessage(message, 'request');
     if (this.ended) return true;
+    if (message.length > this.maxSendLength) {
+      this.abandon(Status.RESOURCE_EXHAUSTED, this.tooLong(message));
+      return true;
+    }
     this.keep(message, false);
     const stream = this.stream;
     if (stream === undefined) return false;
@@ -209,15 +235,23 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   /** Ends the call for a reason of ours. */
   abandon(code: Status, details: string): void {
     if (this.ended) return;
+    this.endedHere = true;
     this.stream?.cancel();
     this.finish(code, details, NO_FIELDS);
   }
 
   /** The deadline. */
   onTimer(): void {
-    const waits = this.inLine ? `; the call waited: ${this.placer.waitReason()}` : '';
+    const waits = this.inLine ? `; the call waited: ${this.line.waitReason()}` : '';
     const text = `deadline of ${this.timeoutMs} ms exceeded${waits}`;
     this.abandon(Status.DEADLINE_EXCEEDED, text);
+  }
+
+  /** The call that this one is made for is over for its caller. */
+  private onParentCancelled(reason: string): void {
+    // Both have the same deadline: whoever notices first, the status is the same.
+    if (this.isPastDeadline()) this.onTimer();
+    else this.cancel(`the parent call was cancelled: ${reason}`);
   }
 
   // A writer that ignores `false` is stopped before it holds more than the queue may. One that
@@ -234,7 +268,7 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.sent.push({ message, last });
     const bytes = message === undefined ? 0 : message.length + MESSAGE_CHARGE;
     this.heldBytes += bytes;
-    if (this.inLine) this.placer.onHeld(this, bytes);
+    if (this.inLine) this.line.onHeld(this, bytes);
     this.countReplay();
   }
 
@@ -263,18 +297,68 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.heldBytes = 0;
   }
 
+  // Credentials.
+
+  /** Where the call waits, if it does. */
+  private get line(): CallLine {
+    return this.awaitsCredentials ? this.placer.credentialsLine : this.placer;
+  }
+
+  private fetchCredentials(
+    common: CallCredentials | undefined,
+    own: CallCredentials | undefined,
+  ): void {
+    const { authority, security } = this.placer.callDefaults;
+    if (security === 'none') {
+      this.refuse(
+        Status.UNAUTHENTICATED,
+        'call credentials are sent over TLS only; connect with tls or send metadata instead',
+      );
+      return;
+    }
+    this.awaitsCredentials = true;
+    if (!this.placer.credentialsLine.enter(this)) return;
+    credentialFields(common, own, this.path, authority).then(
+      (fields) => this.onCredentials(fields),
+      (error: unknown) => {
+        const { code, details } = failureOfCredentials(error);
+        this.fail(code, details);
+      },
+    );
+  }
+
+  private onCredentials(made: HeaderFields): void {
+    if (this.ended) return;
+    this.line.withdraw(this);
+    this.awaitsCredentials = false;
+    this.fields = this.fields.length === 0 ? made : [...this.fields, ...made];
+    this.metadataBytes = metadataCharge(this.fields);
+    this.placer.place(this, false);
+  }
+
   // What the channel does.
 
   /** Opens a stream on `transport`; false when its limits refused after all. */
-  open(transport: ClientTransport): boolean {
+  open(transport: ClientTransport, tracker: PickTracker | undefined): boolean {
     const unsendable = transport.unsendable(this.path, this.fields);
     if (unsendable !== undefined) {
-      this.finish(Status.RESOURCE_EXHAUSTED, unsendable, NO_FIELDS);
+      this.refuse(Status.RESOURCE_EXHAUSTED, unsendable);
       return true;
     }
-    const stream = transport.newStream(this, this.path, this.fields, this.remainingMs());
+    const stream = transport.newStream(
+      this,
+      this.path,
+      this.fields,
+      this.remainingMs(),
+      this.maxReceiveLength(transport),
+      this.codec,
+    );
     if (stream === undefined) return false;
     this.stream = stream;
+    if (tracker !== undefined) {
+      this.tracker = tracker;
+      tracker.onStart();
+    }
     if (this.first !== undefined) stream.send(this.first, this.firstIsLast);
     if (this.sent !== undefined) this.replay(stream, this.sent);
     if (this.wanted > 0) stream.request(this.wanted);
@@ -295,12 +379,25 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
   private remainingMs(): number {
     if (this.timeoutMs === Number.POSITIVE_INFINITY) return -1;
     // The line is left by now; what the call waited there is gone from its time.
-    if (this.waitingSinceMs === 0 && !this.retried) return this.timeoutMs;
+    const isFirst = this.waitingSinceMs === 0 && !this.retried && this.elapsedMs === 0;
+    if (isFirst) return this.timeoutMs;
     return Math.max(1, Math.round(this.wheelDeadline - this.placer.wheel.now()));
   }
 
-  /** Ends a call that never got a stream. */
+  private maxReceiveLength(transport: ClientTransport): number {
+    const own = this.options.maxReceiveMessageLength ?? transport.maxReceiveMessageLength;
+    const settings = this.placer.settingsOf(this.path);
+    return settings === undefined ? own : stricter(own, settings.maxResponseBytes);
+  }
+
+  /** Ends a call that gets no stream, for a reason of ours. */
   refuse(code: Status, details: string): void {
+    this.endedHere = true;
+    this.finish(code, details, NO_FIELDS);
+  }
+
+  /** Ends a call for which there is no backend, or no credentials: another attempt may find one. */
+  fail(code: Status, details: string): void {
     this.finish(code, details, NO_FIELDS);
   }
 
@@ -312,9 +409,9 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
     this.listener.onHeader(Metadata.fromFields(head.metadataFields));
   }
 
-  onMessage(message: Buffer): void {
+  onMessage(message: Buffer, compressed: boolean): void {
     this.wanted -= 1;
-    this.listener.onMessage(message);
+    this.listener.onMessage(message, compressed);
   }
 
   onWritable(): void {
@@ -337,20 +434,39 @@ export class ClientCall implements ClientStreamListener, WheelTimer {
       if (this.stream?.written !== false) this.retried = true;
       this.dropReplay();
       this.stream = undefined;
+      this.endTracking(code, trailers);
       this.placer.place(this, true);
       return;
     }
     this.finish(code, details, trailers);
   }
 
+  private endTracking(code: Status, trailers: HeaderFields): void {
+    const { tracker } = this;
+    if (tracker === undefined) return;
+    this.tracker = undefined;
+    tracker.onEnd(code, trailers);
+  }
+
+  /** Ends the call because its channel was closed. */
+  endOf(placer: CallPlacer, reason: string): void {
+    if (placer === this.placer) this.abandon(Status.UNAVAILABLE, reason);
+  }
+
   private finish(code: Status, details: string, trailers: HeaderFields): void {
     if (this.ended) return;
     this.ended = true;
-    if (this.inLine) this.placer.withdraw(this);
+    this.endTracking(code, trailers);
+    if (this.inLine) this.line.withdraw(this);
     if (this.wheelSlot >= 0) this.placer.wheel.remove(this);
-    if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort);
+    if (this.onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.onAbort);
+    if (this.child !== undefined) this.options.parent?.unfollow(this.child);
     // The caller may hold the call for longer than what it sent.
     if (!this.committed) this.commit();
     this.listener.onEnd(code, details, Metadata.fromFields(trailers));
   }
+}
+
+function stricter(own: number, configured: number | undefined): number {
+  return configured === undefined ? own : Math.min(own, configured);
 }

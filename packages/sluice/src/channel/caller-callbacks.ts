@@ -5,7 +5,8 @@
 import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
-import type { CallOptions, ClientCall } from './call.ts';
+import type { CallHandle } from './call-handle.ts';
+import type { CallOptions } from './call-options.ts';
 
 /** Kept apart from its value, because anything may be thrown, `undefined` too. */
 export interface Failure {
@@ -15,7 +16,7 @@ export interface Failure {
 /** A listener that stands for a caller. */
 export interface Caller {
   readonly options: CallOptions;
-  call: ClientCall | undefined;
+  call: CallHandle | undefined;
   /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
   failure: Failure | undefined;
 }

@@ -1,11 +1,33 @@
-// The settings of a channel, and the check of those that a type cannot hold to their range.
+// The settings of a channel, the check of those that a type cannot hold to their range, and what of
+// them its connections need.
 // Not here: targets (target.ts), limits (transport/limits.ts).
 
+import { sendingCodec } from '../grpc/compression-names.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
 import type { ClientTlsOptions } from '../transport/connector.ts';
-import type { ClientLimits } from '../transport/limits.ts';
-import { checkHeaderList, checkPositive, checkTimes } from '../transport/option-checks.ts';
+import { ipFamily } from '../transport/ip-address.ts';
+import {
+  type ClientLimits,
+  MAX_HEADER_LIST,
+  MAX_MESSAGE_LENGTH_DEFAULT,
+} from '../transport/limits.ts';
+import {
+  checkHeaderList,
+  checkPositive,
+  checkTimes,
+  windowOption,
+} from '../transport/option-checks.ts';
+import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { BackoffOptions } from './backoff.ts';
+import type { CallCredentials } from './call-credentials.ts';
+import type { CallDefaults } from './call-options.ts';
+import { parseHostPort } from './host-port.ts';
+import type { ClientInterceptor } from './interceptor.ts';
+import { checkProxy } from './proxy.ts';
+import type { ServiceConfig } from './service-config.ts';
+import type { SubchannelOptions } from './subchannel.ts';
+
+const USER_AGENT = 'grpc-node-sluice/0.1.0';
 
 /** Settings of a channel. */
 export interface ChannelOptions {
@@ -27,6 +49,14 @@ export interface ChannelOptions {
   readonly staticWindows?: boolean;
   /** Bytes of one received message; default 4 MiB. */
   readonly maxReceiveMessageLength?: number;
+  /** Bytes of one sent message; default no limit. */
+  readonly maxSendMessageLength?: number;
+  /** Name of the encoding that compresses requests, such as `gzip`; default none. */
+  readonly compress?: string;
+  /** Metadata made for each call, such as a token; over TLS and unix sockets only. */
+  readonly credentials?: CallCredentials;
+  /** Run around every call but those of `Channel.call`; the first is the outermost. */
+  readonly interceptors?: readonly ClientInterceptor[];
   /** Bytes of response headers, at most 65,536; default 16 KiB. */
   readonly maxHeaderListBytes?: number;
   /** Milliseconds for a connection attempt, handshakes included; default 20,000. */
@@ -35,6 +65,22 @@ export interface ChannelOptions {
   readonly keepalive?: KeepaliveOptions;
   /** Waits between connection attempts. */
   readonly backoff?: BackoffOptions;
+  /**
+   * How calls are balanced and retried (gRFC A2), where the resolver finds no config of its own;
+   * without `loadBalancingConfig` the policy is `pick_first`.
+   */
+  readonly serviceConfig?: ServiceConfig;
+  /** Look for a service config in DNS TXT records; default false. */
+  readonly lookUpServiceConfig?: boolean;
+  /** Milliseconds without calls after which connections are given up; default 30 minutes. */
+  readonly idleTimeoutMs?: number;
+  /** Use connections that other channels with the same options have; default true. */
+  readonly shareConnections?: boolean;
+  /**
+   * `http://user:password@host:port` of an HTTP CONNECT proxy, `false` for none; by default what
+   * `grpc_proxy`, `https_proxy`, `http_proxy` and `no_proxy` say.
+   */
+  readonly proxy?: string | false;
 }
 
 /** @throws RangeError that names the option and its value */
@@ -45,7 +91,66 @@ export function checkOptions(options: ChannelOptions): void {
   }
   checkPositive('connectTimeoutMs', options.connectTimeoutMs, 'ms');
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
+  checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkTimes('keepalive', options.keepalive);
   checkTimes('backoff', options.backoff);
+  checkPositive('idleTimeoutMs', options.idleTimeoutMs, 'ms');
+  checkProxy(options.proxy);
+  sendingCodec(options.compress);
+}
+
+/** @param authority the target's, where the options name none */
+export function callDefaults(
+  authority: string,
+  isLocal: boolean,
+  options: ChannelOptions,
+): CallDefaults {
+  const secure = options.tls !== undefined && options.tls !== false;
+  return {
+    authority: options.authority ?? authority,
+    security: secure ? 'tls' : isLocal ? 'local' : 'none',
+    credentials: options.credentials,
+    compress: options.compress,
+    maxSendMessageLength: options.maxSendMessageLength ?? Number.POSITIVE_INFINITY,
+    interceptors: options.interceptors,
+  };
+}
+
+/** Without settings of the user; one object, so that channels can share their connections. */
+const DEFAULT_TLS: ClientTlsOptions = Object.freeze({});
+
+/** What the connections of a channel have in common. The endpoint is each one's own. */
+export type ConnectionSettings = Omit<SubchannelOptions, 'endpoint'>;
+
+/** @param authority the target's, where the options name none */
+export function connectionSettings(
+  authority: string,
+  options: ChannelOptions,
+  limits: ClientLimits,
+  wheel: TimerWheel,
+): ConnectionSettings {
+  const { userAgent, tls } = options;
+  const name = options.authority ?? authority;
+  const host = parseHostPort(name)?.host ?? '';
+  return {
+    authority: name,
+    secure: tls === true ? DEFAULT_TLS : tls === false ? undefined : tls,
+    // Server names are DNS names; an address has none (RFC 6066 §3).
+    serverName: ipFamily(host) === 0 ? host : '',
+    limits,
+    userAgent: userAgent === undefined ? USER_AGENT : `${userAgent} ${USER_AGENT}`,
+    wheel,
+    connectTimeoutMs: options.connectTimeoutMs,
+    maxHeaderList: options.maxHeaderListBytes ?? MAX_HEADER_LIST,
+    maxReceiveMessageLength: options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT,
+    initialStreamWindow: windowOption('initialStreamWindow', options.initialStreamWindow),
+    initialConnectionWindow: windowOption(
+      'initialConnectionWindow',
+      options.initialConnectionWindow,
+    ),
+    staticWindows: options.staticWindows ?? false,
+    keepalive: options.keepalive ?? {},
+    backoff: options.backoff ?? {},
+  };
 }

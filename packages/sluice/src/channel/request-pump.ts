@@ -7,11 +7,12 @@ import {
   pumpMessages,
   WriteRoom,
 } from '../transport/message-pump.ts';
-import type { ClientCall } from './call.ts';
+import type { CallHandle } from './call-handle.ts';
 import type { Failure } from './caller-callbacks.ts';
+import { type AnyMethod, encodeRequest } from './typed-messages.ts';
 
-/** Requests of a client-streaming or bidi call. */
-export type Requests = Messages;
+/** Requests of a client-streaming or bidi call: bytes by default, or messages of a method. */
+export type Requests<I = Uint8Array> = Messages<I>;
 
 /** The call's listener, as far as writing concerns it. */
 export interface RequestListener {
@@ -19,11 +20,13 @@ export interface RequestListener {
   failure: Failure | undefined;
 }
 
-class RequestWriter implements MessageWriter {
-  private readonly call: ClientCall;
+class RequestWriter implements MessageWriter<unknown> {
+  private readonly method: AnyMethod | undefined;
+  private readonly call: CallHandle;
   private readonly listener: RequestListener;
 
-  constructor(call: ClientCall, listener: RequestListener) {
+  constructor(method: AnyMethod | undefined, call: CallHandle, listener: RequestListener) {
+    this.method = method;
     this.call = call;
     this.listener = listener;
   }
@@ -32,8 +35,8 @@ class RequestWriter implements MessageWriter {
     return this.call.isEnded;
   }
 
-  send(message: Uint8Array): boolean {
-    return this.call.send(message);
+  send(message: unknown): boolean {
+    return this.call.send(encodeRequest(this.method, message));
   }
 
   succeed(): void {
@@ -48,11 +51,12 @@ class RequestWriter implements MessageWriter {
 
 /** Sends every message of `requests`, then half-closes. */
 export function pumpRequests(
-  requests: Requests,
-  call: ClientCall,
+  requests: Messages<unknown>,
+  method: AnyMethod | undefined,
+  call: CallHandle,
   listener: RequestListener,
 ): void {
   const room = new WriteRoom();
   listener.room = room;
-  void pumpMessages(() => requests, new RequestWriter(call, listener), room);
+  void pumpMessages(() => requests, new RequestWriter(method, call, listener), room);
 }

@@ -1,7 +1,8 @@
-// One backend's connection as the channel sees it: connecting on its own task, backing off, ready,
-// replaced when it drains.
+// One backend's connection as its users see it: connecting on its own task, backing off, ready, idle
+// again when it drains.
 // Invariants: at most one attempt and one current transport; draining transports finish by
-// themselves. States as in gRPC's connectivity-semantics-and-api.md.
+// themselves; without users it retires. States as in gRPC's connectivity-semantics-and-api.md.
+// Not here: who shares one (subchannel-pool.ts), when to connect (balancers/).
 
 import type { Duplex } from 'node:stream';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
@@ -28,6 +29,8 @@ export interface SubchannelOptions {
   readonly endpoint: Endpoint;
   readonly authority: string;
   readonly secure: ClientTlsOptions | undefined;
+  /** The name that the server's certificate has to carry, unless `secure` gives one; '' for none. */
+  readonly serverName: string;
   readonly limits: ClientLimits;
   readonly userAgent: string;
   readonly wheel: TimerWheel;
@@ -41,9 +44,9 @@ export interface SubchannelOptions {
   readonly backoff: BackoffOptions;
 }
 
-/** What the channel hears. */
-export interface SubchannelListener {
-  onState(state: ConnectivityState): void;
+/** Whoever uses a subchannel, once for each channel and address. */
+export interface SubchannelUser {
+  onState(): void;
   /** A call more may be admitted than a moment ago. */
   onCapacity(): void;
 }
@@ -58,7 +61,7 @@ export interface LiveTransport {
 
 let nextConnectionId = 1;
 
-/** Connects when told to, and again after a failure by itself; see `ConnectivityState`. */
+/** Connects when told to; after a failure and its backoff it is IDLE again. */
 export class Subchannel implements WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
@@ -74,14 +77,16 @@ export class Subchannel implements WheelTimer {
   /** Every connection whose socket is open, draining ones included. */
   readonly live: Set<LiveTransport>;
   private readonly options: SubchannelOptions;
-  private readonly listener: SubchannelListener;
+  private readonly onRetired: () => void;
+  private users: readonly SubchannelUser[];
   private readonly backoff: Backoff;
   private readonly closeWaiters: (() => void)[];
   private attempt: ConnectAttempt | undefined;
   private keepaliveMs: number | undefined;
   private handshaking: ClientTransport | undefined;
 
-  constructor(options: SubchannelOptions, listener: SubchannelListener) {
+  /** @param onRetired the last user has left: nobody may be given this one any more */
+  constructor(options: SubchannelOptions, onRetired: () => void) {
     this.wheelNext = undefined;
     this.wheelPrevious = undefined;
     this.wheelSlot = -1;
@@ -92,7 +97,8 @@ export class Subchannel implements WheelTimer {
     this.retryAtMs = 0;
     this.live = new Set();
     this.options = options;
-    this.listener = listener;
+    this.onRetired = onRetired;
+    this.users = [];
     this.backoff = new Backoff(options.backoff);
     this.closeWaiters = [];
     this.attempt = undefined;
@@ -105,21 +111,36 @@ export class Subchannel implements WheelTimer {
     return endpointText(this.options.endpoint);
   }
 
+  addUser(user: SubchannelUser): void {
+    this.users = [...this.users, user];
+  }
+
+  /** Calls go on. The last to leave ends the subchannel: its connections close with their calls. */
+  removeUser(user: SubchannelUser): void {
+    this.users = this.users.filter((other) => other !== user);
+    if (this.users.length === 0) this.retire();
+  }
+
+  /** True while anybody uses it. */
+  get used(): boolean {
+    return this.users.length > 0;
+  }
+
   /** Starts connecting if nothing is under way. */
   connect(): void {
     if (this.state !== 'IDLE') return;
     this.startAttempt();
   }
 
-  /** Ends everything; open calls fail with UNAVAILABLE. */
-  shutdown(reason: string): void {
+  private retire(): void {
     if (this.state === 'SHUTDOWN') return;
     this.options.wheel.remove(this);
     this.attempt?.cancel();
     this.transport = undefined;
     this.handshaking = undefined;
     this.move('SHUTDOWN');
-    for (const { transport } of this.live) transport.close(reason);
+    this.onRetired();
+    for (const { transport } of this.live) transport.drain('the connection is not needed any more');
   }
 
   /** The connect deadline or the backoff is over. */
@@ -134,16 +155,18 @@ export class Subchannel implements WheelTimer {
       handshaking?.close('the handshake took too long');
       this.fail(`${waited} ${where} within ${ms} ms`);
     } else if (this.state === 'TRANSIENT_FAILURE') {
-      this.startAttempt();
+      this.move('IDLE');
     }
   }
 
   private startAttempt(): void {
-    const { wheel, endpoint, secure, connectTimeoutMs } = this.options;
+    const { wheel, endpoint, secure, serverName, connectTimeoutMs } = this.options;
     this.move('CONNECTING');
     wheel.add(this, wheel.now() + (connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
+    const named =
+      secure === undefined || serverName === '' ? secure : { servername: serverName, ...secure };
     try {
-      this.attempt = connectSocket(endpoint, secure, {
+      this.attempt = connectSocket(endpoint, named, {
         onSocket: (socket, feed) => this.onSocket(socket, feed),
         onFailure: (reason) => this.fail(reason),
       });
@@ -160,7 +183,9 @@ export class Subchannel implements WheelTimer {
     const transport = new ClientTransport(
       {
         onReady: () => this.onReady(transport),
-        onCapacity: () => this.listener.onCapacity(),
+        onCapacity: () => {
+          for (const user of this.users) user.onCapacity();
+        },
         onKeepaliveTime: (timeMs) => {
           this.keepaliveMs = timeMs;
         },
@@ -190,7 +215,7 @@ export class Subchannel implements WheelTimer {
     feed(transport.connection.reader);
   }
 
-  /** Resolves when the last socket of a subchannel that was shut down is closed. */
+  /** Resolves when the last socket is closed. */
   whenClosed(): Promise<void> {
     if (this.live.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -244,6 +269,6 @@ export class Subchannel implements WheelTimer {
 
   private move(state: ConnectivityState): void {
     this.state = state;
-    this.listener.onState(state);
+    for (const user of this.users) user.onState();
   }
 }

@@ -1,33 +1,23 @@
-// A channel's target string: where the backend is, and the authority that requests carry.
-// gRPC naming: `dns:///host:port`, `host:port`, `unix:path`, `unix:///absolute/path`, `ipv4:`,
-// `ipv6:`. Not here: looking names up (node:net does while it connects).
+// A channel's target string taken apart: which resolver it is for, and what that resolver is told.
+// Invariant: every string has one reading; whether it makes sense is for its resolver to say, in
+// `ResolverFactory.authority`. gRPC naming.md "Name Syntax", RFC 3986 §3.
+// Not here: what is behind a scheme (resolvers/).
 
-import type { Endpoint } from '../transport/connector.ts';
+import { targetNotUnderstood } from './host-port.ts';
+import { resolverFactory, type TargetUri } from './resolver.ts';
 
-/** A parsed target. */
-export interface Target {
-  readonly endpoint: Endpoint;
-  /** Default `:authority` of requests. */
-  readonly authority: string;
-}
-
-const DEFAULT_PORT = 443;
-
-/** Throws a TypeError that names the target and the accepted forms. */
-export function parseTarget(target: string): Target {
-  const unix = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(target)?.[1];
-  if (unix !== undefined) {
-    return { endpoint: { kind: 'unix', path: unix }, authority: 'localhost' };
+/**
+ * Takes a target apart: `scheme:path` or `scheme://authority/path` where the scheme is a registered
+ * one, in any case of letters. Anything else is a name for `dns`: "localhost:50051" has no scheme,
+ * though RFC 3986 would see one.
+ * @throws TypeError when it is no string or is empty
+ */
+export function parseTargetUri(target: string): TargetUri {
+  if (typeof target !== 'string' || target === '') throw targetNotUnderstood(target);
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/]*)(?:\/(.*))?|(.*))$/s.exec(target);
+  const scheme = match?.[1]?.toLowerCase();
+  if (match === null || scheme === undefined || resolverFactory(scheme) === undefined) {
+    return { scheme: 'dns', authority: '', path: target, text: target };
   }
-  const name = target.replace(/^(?:dns:(?:\/\/[^/]*\/)?|ipv4:|ipv6:)/, '');
-  const match = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:/[\]\s]+))(?::(\d{1,5}))?$/.exec(name);
-  const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
-  if (host === undefined || port > 65_535) {
-    throw new TypeError(
-      `target ${JSON.stringify(target)} is not understood; use "host:port", "[v6]:port", "dns:///host:port" or "unix:/path"`,
-    );
-  }
-  const shown = host.includes(':') ? `[${host}]` : host;
-  return { endpoint: { kind: 'tcp', host, port }, authority: `${shown}:${port}` };
+  return { scheme, authority: match[2] ?? '', path: match[3] ?? match[4] ?? '', text: target };
 }

@@ -5,35 +5,45 @@ import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
-import type { CallListener, CallOptions, ClientCall } from './call.ts';
+import type { CallHandle, CallListener } from './call-handle.ts';
+import type { CallOptions } from './call-options.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
 import type { RequestListener } from './request-pump.ts';
+import { type AnyMethod, decodeResponse } from './typed-messages.ts';
 
-type Resolve = (message: Buffer) => void;
+type Resolve = (message: unknown) => void;
 type Reject = (error: unknown) => void;
 
 /** Collects one response message and settles a promise with it, or with a StatusError. */
 export class UnaryCall implements CallListener, Caller, RequestListener {
   readonly options: CallOptions;
-  call: ClientCall | undefined;
+  call: CallHandle | undefined;
   room: WriteRoom | undefined;
   failure: Failure | undefined;
+  private readonly method: AnyMethod | undefined;
   private readonly resolve: Resolve;
   private readonly reject: Reject;
   private message: Buffer | undefined;
 
-  constructor(options: CallOptions, resolve: Resolve, reject: Reject) {
+  /** @param method whose codec makes the answer; without one it is bytes */
+  constructor(
+    method: AnyMethod | undefined,
+    options: CallOptions,
+    resolve: Resolve,
+    reject: Reject,
+  ) {
     this.options = options;
     this.call = undefined;
     this.room = undefined;
     this.failure = undefined;
+    this.method = method;
     this.resolve = resolve;
     this.reject = reject;
     this.message = undefined;
   }
 
   /** Binds the call; asks for the message and for what must not follow it. */
-  begin(call: ClientCall, request: Uint8Array | undefined): void {
+  begin(call: CallHandle, request: Uint8Array | undefined): void {
     this.call = call;
     call.request(2);
     call.start(request);
@@ -64,7 +74,18 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
       const text = 'the server sent status OK without a message';
       this.reject(StatusError.ended(Status.INTERNAL, text, trailer));
     } else {
-      this.resolve(this.message);
+      this.answer(this.message, trailer);
     }
+  }
+
+  private answer(message: Buffer, trailer: Metadata): void {
+    let answer: unknown;
+    try {
+      answer = decodeResponse(this.method, message, trailer);
+    } catch (error) {
+      this.reject(error);
+      return;
+    }
+    this.resolve(answer);
   }
 }

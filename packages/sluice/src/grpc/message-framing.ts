@@ -82,9 +82,13 @@ export class MessageReader {
   wanted: number;
   /** True from `onEnd`, `onFault` or `destroy` on: bytes are dropped, nothing is called any more. */
   closed: boolean;
+  /**
+   * Bytes of one message; what it decompresses to is held to it as well, by the transport. A server
+   * sets it anew once it knows the method, before anything was read.
+   */
+  maxMessageLength: number;
   private ended: boolean;
   private readonly sink: MessageSink;
-  private readonly maxMessageLength: number;
   private busy: boolean;
   private prefixSeen: number;
   private flag: number;
@@ -99,9 +103,9 @@ export class MessageReader {
   constructor(sink: MessageSink, maxMessageLength: number) {
     this.wanted = 0;
     this.closed = false;
+    this.maxMessageLength = maxMessageLength;
     this.ended = false;
     this.sink = sink;
-    this.maxMessageLength = maxMessageLength;
     this.busy = false;
     this.prefixSeen = 0;
     this.flag = 0;

@@ -1,13 +1,29 @@
 // Stands between a stream and the callbacks of a handler that serves its call with them.
 // Invariant: what a callback throws ends its own call, as what a handler throws does; the connection
-// and its other calls never hear of it. Not here: routes and handlers (server.ts).
+// and its other calls never hear of it. Not here: routes (route.ts).
 
+import type { Status } from '../grpc/status.ts';
+import { StatusError } from '../grpc/status-error.ts';
 import type { ServerStreamListener } from '../transport/server-stream.ts';
-import type { HandlerSlot } from './handler-slot.ts';
+import type { ServerContext } from './context.ts';
+import type { HandlerSlot, SlotListener } from './handler-slot.ts';
+
+/** Serves a call with callbacks: the layer the other kinds stand on. */
+export type CallHandler = (call: ServerCall, context: ServerContext) => ServerStreamListener;
+
+/** What a callback handler holds of its call. `end` must be called, once, whatever happens. */
+export interface ServerCall {
+  /** False: wait for onWritable. The message must not change until it was written. */
+  send(message: Uint8Array): boolean;
+  /** Asks for so many more messages; nothing arrives unasked. */
+  request(count: number): void;
+  /** Ends the call with a status and the context's trailers. */
+  end(code: Status, details?: string): void;
+}
 
 /** Hands a stream's events to the callbacks that a handler answered with. */
-export class CallbackListener implements ServerStreamListener {
-  private slot: HandlerSlot | undefined;
+export class CallbackListener implements ServerStreamListener, SlotListener, ServerCall {
+  private slot: HandlerSlot<Buffer, Uint8Array> | undefined;
   private callbacks: ServerStreamListener | undefined;
 
   constructor() {
@@ -15,15 +31,45 @@ export class CallbackListener implements ServerStreamListener {
     this.callbacks = undefined;
   }
 
-  /** @param callbacks what the handler answered */
-  begin(slot: HandlerSlot, callbacks: ServerStreamListener): void {
+  /** Runs the handler, which answers with the callbacks. */
+  run(slot: HandlerSlot<Buffer, Uint8Array>, handler: CallHandler): void {
     this.slot = slot;
-    this.callbacks = callbacks;
+    try {
+      this.callbacks = handler(this, slot.context);
+      if (!slot.isEnded) slot.stream.listen(this);
+      else if (slot.context.cancelled) this.over('the call ended inside its handler');
+    } catch (error) {
+      slot.fail(error);
+    }
   }
 
-  onMessage(message: Buffer): void {
+  // ServerCall.
+
+  send(message: Uint8Array): boolean {
+    const { slot } = this;
+    if (slot === undefined) return true;
     try {
-      this.callbacks?.onMessage(message);
+      return slot.send(message);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      slot.refuse(error.code, error.details);
+      return true;
+    }
+  }
+
+  request(count: number): void {
+    this.slot?.stream.request(count);
+  }
+
+  end(code: Status, details = ''): void {
+    this.slot?.end(code, details);
+  }
+
+  // The stream's events.
+
+  onMessage(message: Buffer, compressed: boolean): void {
+    try {
+      this.callbacks?.onMessage(message, compressed);
     } catch (error) {
       this.slot?.fail(error);
     }

@@ -1,51 +1,69 @@
-// One running handler: its slot, its deadline, and the one status it ends with.
+// One running handler: its slot, its deadline, what it sends, and the one status it ends with.
 // Invariants: the slot is given back when the handler is done, not when the client is; an error of
 // a handler becomes a status, INTERNAL without details unless it is a StatusError.
 
+import { keepMark } from '../grpc/compression-mark.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import { checkMessage } from '../transport/message-check.ts';
 import type { MessageWriter } from '../transport/message-pump.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
 import { ServerContext } from './context.ts';
+import { HANDLER_FAILED, type HandlerLoad } from './handler-load.ts';
+import type { ServedMethod } from './served-method.ts';
 
 const NO_FIELDS: HeaderFields = [];
 
+/** Who runs the handler. */
+export interface SlotListener {
+  /** The call ended without its handler, which may be waiting for messages. */
+  over(reason: string): void;
+}
+
 /** A handler's hold on its call: ends it with one status, then frees the slot. */
-export class HandlerSlot implements WheelTimer, MessageWriter {
+export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
   wheelDeadline: number;
   readonly context: ServerContext;
   readonly stream: ServerStream;
+  readonly method: ServedMethod<I, O>;
   private readonly transport: ServerTransport;
-  private readonly onError: (error: unknown, path: string) => void;
-  private readonly onOver: (reason: string) => void;
+  private readonly load: HandlerLoad;
+  private readonly listener: SlotListener;
   private taken: boolean;
 
-  /** @param onOver the call ended without its handler: it may be waiting for messages */
   constructor(
+    method: ServedMethod<I, O>,
     stream: ServerStream,
     transport: ServerTransport,
-    peer: string,
-    onError: (error: unknown, path: string) => void,
-    onOver: (reason: string) => void,
+    peer: Peer,
+    load: HandlerLoad,
+    listener: SlotListener,
   ) {
     this.wheelNext = undefined;
     this.wheelPrevious = undefined;
     this.wheelSlot = -1;
     this.wheelDeadline = 0;
     this.stream = stream;
+    this.method = method;
     this.transport = transport;
-    this.onError = onError;
-    this.onOver = onOver;
+    this.load = load;
+    this.listener = listener;
     this.taken = true;
+    load.running += 1;
     const { wheel, nowMs } = transport.connection;
-    this.context = new ServerContext(stream, peer, nowMs);
+    this.context = new ServerContext(method, stream, peer, nowMs);
     if (stream.head.timeoutMs >= 0) wheel.add(this, nowMs + stream.head.timeoutMs);
+    if (method.maxReceiveMessageLength !== undefined) {
+      stream.messages.maxMessageLength = method.maxReceiveMessageLength;
+    }
+    if (method.compress !== undefined) stream.compress(method.compress);
   }
 
   /** The client's deadline. */
@@ -58,48 +76,78 @@ export class HandlerSlot implements WheelTimer, MessageWriter {
   cancelled(reason: string): void {
     this.stopTimer();
     this.context.cancel(reason);
-    this.onOver(reason);
+    this.listener.over(reason);
   }
 
-  // MessageWriter, for handlers that answer with a stream.
+  /** A rule was broken: the client gets a status, the handler hears that the call is over. */
+  refuse(code: Status, details: string): void {
+    this.stream.end(code, details, this.context.trailerFields());
+    this.cancelled(details);
+  }
+
+  /** A request message. @throws StatusError when it cannot be decoded; the call is over then */
+  decode(bytes: Buffer): I {
+    try {
+      return this.method.request.decode(bytes);
+    } catch (error) {
+      const text = `cannot decode the request of ${this.context.path}: ${messageOf(error)}`;
+      this.refuse(Status.INTERNAL, text);
+      throw StatusError.refusal(Status.INTERNAL, text);
+    }
+  }
+
+  // MessageWriter.
 
   get isEnded(): boolean {
     return this.stream.isEnded;
   }
 
-  send(message: Uint8Array): boolean {
-    return this.stream.send(message);
+  /**
+   * A response message.
+   * @throws what its codec throws; StatusError when it is too large; TypeError for what is no bytes
+   */
+  send(message: O): boolean {
+    const { response, maxSendMessageLength } = this.method;
+    const bytes = response.encode(message);
+    if (maxSendMessageLength !== Number.POSITIVE_INFINITY) {
+      checkMessage(bytes, 'response');
+      if (bytes.length > maxSendMessageLength) {
+        const text = `a response message of ${bytes.length} bytes exceeds the limit of ${maxSendMessageLength}; raise maxSendMessageLength`;
+        throw StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
+      }
+    }
+    this.context.flushHeader();
+    keepMark(message, bytes);
+    return this.stream.send(bytes);
   }
 
   /** The handler is done, well. */
   succeed(): void {
+    this.context.flushHeader();
     this.stream.end(Status.OK, '', this.context.trailerFields());
+    this.release();
+  }
+
+  /** The handler ends its call itself. */
+  end(code: Status, details: string): void {
+    this.context.flushHeader();
+    this.stream.end(code, details, this.context.trailerFields());
     this.release();
   }
 
   /** The handler threw. */
   fail(error: unknown): void {
+    this.context.flushHeader();
     if (error instanceof StatusError && error.code !== Status.OK) {
       const fields = [...this.context.trailerFields(), ...error.metadata.toFields()];
       this.stream.end(error.code, error.details, fields);
     } else if (this.context.cancelled) {
       this.stream.end(Status.CANCELLED, '', NO_FIELDS);
     } else {
-      this.stream.end(Status.INTERNAL, 'the handler failed', this.context.trailerFields());
-      this.report(error);
+      this.stream.end(Status.INTERNAL, HANDLER_FAILED, this.context.trailerFields());
+      this.load.report(error, this.context.path);
     }
     this.release();
-  }
-
-  // What the reporter throws is for the process to hear of, not for the connection that is being read.
-  private report(error: unknown): void {
-    try {
-      this.onError(error, this.stream.head.path);
-    } catch (thrown) {
-      setImmediate(() => {
-        throw thrown;
-      });
-    }
   }
 
   /** Gives the slot back, once. */
@@ -107,10 +155,15 @@ export class HandlerSlot implements WheelTimer, MessageWriter {
     this.stopTimer();
     if (!this.taken) return;
     this.taken = false;
+    this.load.running -= 1;
     this.transport.handlerDone();
   }
 
   private stopTimer(): void {
     if (this.wheelSlot >= 0) this.transport.connection.wheel.remove(this);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

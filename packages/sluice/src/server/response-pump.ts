@@ -10,7 +10,11 @@ export interface ResponseWriter {
 }
 
 /** Runs the handler, sends what it yields, then ends the call. */
-export function sendAll(run: () => Messages, slot: HandlerSlot, writer: ResponseWriter): void {
+export function sendAll<I, O>(
+  run: () => Messages<O>,
+  slot: HandlerSlot<I, O>,
+  writer: ResponseWriter,
+): void {
   const room = new WriteRoom();
   writer.room = room;
   void pumpMessages(run, slot, room);

@@ -1,14 +1,17 @@
 // The settings of a server, and the check of those that a type cannot hold to their range.
 // Not here: limits (transport/limits.ts).
 
+import { sendingCodec } from '../grpc/compression-names.ts';
 import type { ServerLimits } from '../transport/limits.ts';
 import type { ServerTlsOptions } from '../transport/listener.ts';
 import { checkHeaderList, checkPositive, checkTimes } from '../transport/option-checks.ts';
 import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
+import type { Shedding } from './handler-load.ts';
+import type { ServerInterceptor } from './interceptor.ts';
 
 /** Settings of a server. */
 export interface ServerOptions {
-  /** TLS settings; plain text by default. */
+  /** TLS settings of listeners that are given none of their own; plain text by default. */
   readonly tls?: ServerTlsOptions;
   /** Limits to change; see `limits` for units, defaults and reasons. */
   readonly limits?: Partial<ServerLimits>;
@@ -20,6 +23,20 @@ export interface ServerOptions {
   readonly staticWindows?: boolean;
   /** Bytes of one received message; default 4 MiB. */
   readonly maxReceiveMessageLength?: number;
+  /** Bytes of one message sent; default no limit. */
+  readonly maxSendMessageLength?: number;
+  /** Encoding of responses ("gzip"), for clients that take it; default none. */
+  readonly compress?: string;
+  /**
+   * Run around every handler, callback handlers and the fallback included; the first is the
+   * outermost. Default none.
+   */
+  readonly interceptors?: readonly ServerInterceptor[];
+  /**
+   * Asked about each call that has a handler when its headers are here, before a message is read:
+   * the error it answers ends the call. Must be quick. Default none.
+   */
+  readonly shed?: Shedding;
   /** Bytes of request headers, at most 65,536; default 16 KiB. */
   readonly maxHeaderListBytes?: number;
   /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
@@ -35,6 +52,9 @@ export interface ServerOptions {
 /** @throws RangeError that names the option and its value */
 export function checkOptions(options: ServerOptions): void {
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
+  checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
+  // Throws for an encoding that is not known.
+  if (options.compress !== undefined) sendingCodec(options.compress);
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
   checkTimes('keepalive', options.keepalive);

@@ -1,15 +1,14 @@
-// A gRPC server over byte handlers: listeners, routes, connections, drain.
-// Invariants: a path has one handler; every stream gets a listener before `onStream` returns; close
-// and drain resolve when the last socket is gone.
-// Not here: what happens on a connection (transport/server-transport.ts), settings (server-options.ts).
+// A gRPC server: what users add handlers to and listen with; its connections, drain and close.
+// Invariants: every stream gets a listener or a status before `onStream` returns; close and drain
+// resolve when the last socket is gone.
+// Not here: what happens on a connection (transport/server-transport.ts), routes (router.ts),
+// settings (server-options.ts).
 
 import type { Duplex } from 'node:stream';
+import type { Method } from '../grpc/method.ts';
 import { Status } from '../grpc/status.ts';
-import {
-  type ConnectionStats,
-  connectionStats,
-  type RuntimeStats,
-} from '../transport/connection-stats.ts';
+import type { AnyService } from '../service/any-service.ts';
+import type { RuntimeStats } from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
 import {
   DRAIN_GRACE_MS,
@@ -23,71 +22,46 @@ import {
   type ListenAddress,
   Listener,
   type ListenTarget,
+  type ServerTlsOptions,
   type SocketNames,
 } from '../transport/listener.ts';
 import { windowOption } from '../transport/option-checks.ts';
-import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
+import { Peer } from '../transport/peer.ts';
+import type { ServerStream } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
-import { CallbackListener } from './callback-listener.ts';
-import type { ServerContext } from './context.ts';
-import { HandlerSlot } from './handler-slot.ts';
+import type { CallHandler } from './callback-listener.ts';
+import { type EndSignal, onSignals } from './drain-signals.ts';
+import { HandlerLoad } from './handler-load.ts';
+import { Router } from './router.ts';
+import type { MethodOptions } from './served-method.ts';
 import { checkOptions, type ServerOptions } from './server-options.ts';
-import {
-  type BidiStreamingHandler,
-  type ClientStreamingHandler,
-  RequestStreamListener,
-} from './streaming-handler.ts';
-import {
-  type ServerStreamingHandler,
-  SingleRequestListener,
-  type UnaryHandler,
-} from './unary-handler.ts';
-
-/** Serves a call with callbacks: the layer the other kinds stand on. */
-export type CallHandler = (call: ServerCall, context: ServerContext) => ServerStreamListener;
-
-/** What a callback handler holds of its call. `end` must be called, once, whatever happens. */
-export interface ServerCall {
-  /** False: wait for onWritable. The message must not change until it was written. */
-  send(message: Uint8Array): boolean;
-  /** Asks for so many more messages; nothing arrives unasked. */
-  request(count: number): void;
-  /** Ends the call with a status and the context's trailers. */
-  end(code: Status, details?: string): void;
-}
-
-type Route =
-  | { readonly kind: 'unary'; readonly handler: UnaryHandler }
-  | { readonly kind: 'serverStreaming'; readonly handler: ServerStreamingHandler }
-  | { readonly kind: 'clientStreaming'; readonly handler: ClientStreamingHandler }
-  | { readonly kind: 'bidiStreaming'; readonly handler: BidiStreamingHandler }
-  | { readonly kind: 'callbacks'; readonly handler: CallHandler };
-
-interface LiveConnection {
-  readonly transport: ServerTransport;
-  readonly id: number;
-  readonly names: SocketNames;
-  readonly sinceMs: number;
-}
+import { ActedBefore, type LiveConnection, serverStats } from './server-stats.ts';
+import type { ServiceHandlers } from './service-handlers.ts';
+import type { BidiStreamingHandler, ClientStreamingHandler } from './streaming-handler.ts';
+import type { ServerStreamingHandler, UnaryHandler } from './unary-handler.ts';
 
 /**
- * A gRPC server. Made with `createServer`; handlers first, then `listen`.
- * What a handler throws becomes the call's status; see `StatusError`.
+ * A gRPC server. Made with `createServer`; handlers first, then `listen`, though handlers may be
+ * added later too. What a handler throws becomes the call's status; see `StatusError`.
+ *
+ * A method is named by its path, `/package.Service/Method`, and its messages are bytes; or by a
+ * `Method` of a service definition, and they are what its codecs take and give.
  */
 export class Server {
   private readonly options: ServerOptions;
   private readonly initialStreamWindow: number;
   private readonly initialConnectionWindow: number;
   private readonly limits: ServerLimits;
-  private readonly routes: Map<string, Route>;
+  private readonly router: Router;
+  private readonly load: HandlerLoad;
   private readonly listeners: Listener[];
   private readonly live: Set<LiveConnection>;
-  private readonly onHandlerError: (error: unknown, path: string) => void;
   private readonly closeWaiters: (() => void)[];
+  private readonly actedBefore: ActedBefore;
+  private tls: ServerTlsOptions | undefined;
   private stateNow: 'idle' | 'listening' | 'draining' | 'closed';
   private nextId: number;
-  private readonly actedBefore: Record<string, number>;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
@@ -102,64 +76,130 @@ export class Server {
     if (options.limits?.handlers === undefined && Number.isFinite(this.limits.streams)) {
       this.limits.handlers = Math.max(this.limits.handlers, this.limits.streams);
     }
-    this.routes = new Map();
+    this.router = new Router(options.interceptors ?? [], {
+      maxSendMessageLength: options.maxSendMessageLength,
+      compress: options.compress,
+    });
+    const onHandlerError = options.onHandlerError ?? logHandlerError;
+    this.load = new HandlerLoad(this.limits.totalHandlers, options.shed, onHandlerError);
     this.listeners = [];
     this.live = new Set();
-    this.onHandlerError = options.onHandlerError ?? logHandlerError;
     this.closeWaiters = [];
+    this.actedBefore = new ActedBefore();
+    this.tls = options.tls;
     this.stateNow = 'idle';
     this.nextId = 1;
-    this.actedBefore = {};
   }
 
-  // Routes.
+  // Handlers.
 
   /**
-   * One request, one response.
-   * @param path `/package.Service/Method`
+   * The handlers of a service, by the local names of its methods: a plain object, or an instance of
+   * a class (which stays their `this`). A method without a handler answers UNIMPLEMENTED.
+   * @throws TypeError for a name that the service does not have; Error for a path that has a handler
    */
-  unary(path: string, handler: UnaryHandler): this {
-    return this.route(path, { kind: 'unary', handler });
+  add<S extends AnyService>(
+    service: S,
+    handlers: ServiceHandlers<S>,
+    options?: MethodOptions,
+  ): this {
+    this.router.addService(service, handlers, options);
+    return this;
+  }
+
+  /** One request, one response. */
+  unary(path: string, handler: UnaryHandler, options?: MethodOptions): this;
+  unary<I, O>(method: Method<I, O>, handler: UnaryHandler<I, O>, options?: MethodOptions): this;
+  unary<I, O>(
+    target: string | Method<I, O>,
+    handler: UnaryHandler<I, O>,
+    options?: MethodOptions,
+  ): this {
+    this.router.addUnary(target, handler, options);
+    return this;
   }
 
   /** One request, many responses, sent at the pace the client takes them. */
-  serverStreaming(path: string, handler: ServerStreamingHandler): this {
-    return this.route(path, { kind: 'serverStreaming', handler });
+  serverStreaming(path: string, handler: ServerStreamingHandler, options?: MethodOptions): this;
+  serverStreaming<I, O>(
+    method: Method<I, O>,
+    handler: ServerStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this;
+  serverStreaming<I, O>(
+    target: string | Method<I, O>,
+    handler: ServerStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this {
+    this.router.addServerStreaming(target, handler, options);
+    return this;
   }
 
   /** Many requests, one response. */
-  clientStreaming(path: string, handler: ClientStreamingHandler): this {
-    return this.route(path, { kind: 'clientStreaming', handler });
+  clientStreaming(path: string, handler: ClientStreamingHandler, options?: MethodOptions): this;
+  clientStreaming<I, O>(
+    method: Method<I, O>,
+    handler: ClientStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this;
+  clientStreaming<I, O>(
+    target: string | Method<I, O>,
+    handler: ClientStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this {
+    this.router.addClientStreaming(target, handler, options);
+    return this;
   }
 
   /** Many requests, many responses, independent of each other. */
-  bidiStreaming(path: string, handler: BidiStreamingHandler): this {
-    return this.route(path, { kind: 'bidiStreaming', handler });
-  }
-
-  /** A call of any kind with callbacks. */
-  handle(path: string, handler: CallHandler): this {
-    return this.route(path, { kind: 'callbacks', handler });
-  }
-
-  private route(path: string, route: Route): this {
-    if (!/^\/[^/]+\/[^/]+$/.test(path)) {
-      throw new TypeError(`path ${JSON.stringify(path)} is not "/package.Service/Method"`);
-    }
-    if (this.routes.has(path)) throw new Error(`${path} has a handler already`);
-    this.routes.set(path, route);
+  bidiStreaming(path: string, handler: BidiStreamingHandler, options?: MethodOptions): this;
+  bidiStreaming<I, O>(
+    method: Method<I, O>,
+    handler: BidiStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this;
+  bidiStreaming<I, O>(
+    target: string | Method<I, O>,
+    handler: BidiStreamingHandler<I, O>,
+    options?: MethodOptions,
+  ): this {
+    this.router.addBidiStreaming(target, handler, options);
     return this;
+  }
+
+  /** A call of any kind with callbacks and bytes. */
+  handle(path: string, handler: CallHandler, options?: MethodOptions): this {
+    this.router.addCallbacks(path, handler, options);
+    return this;
+  }
+
+  /**
+   * Serves the calls that nothing else serves, in place of UNIMPLEMENTED: a proxy, for instance.
+   * One per server.
+   */
+  fallback(handler: CallHandler): this {
+    this.router.setFallback(handler);
+    return this;
+  }
+
+  /** The services that were added, in that order. */
+  get services(): readonly AnyService[] {
+    return this.router.services;
   }
 
   // Listening.
 
   /**
-   * Listens on a TCP port (0 or none for a free one, host default all addresses) or a unix path.
-   * May be called several times. Rejects with the system's error.
+   * Listens on a TCP port (0 or none for a free one, host default all addresses) or a unix path;
+   * with TLS settings of its own where they are given (`false` for plain text), else the server's.
+   * May be called several times. Rejects with the system's error, which names the address.
    */
   async listen(target: ListenTarget = {}): Promise<ListenAddress> {
     this.checkServing();
-    const listener = new Listener(this.options.tls, (socket, names) => this.serve(socket, names));
+    const own = target.tls !== undefined;
+    const secure =
+      target.tls === undefined ? this.tls : target.tls === false ? undefined : target.tls;
+    const listener = new Listener(secure, own, (socket, names) => this.serve(socket, names));
     const address = await listener.listen(target);
     try {
       this.checkServing();
@@ -170,6 +210,27 @@ export class Server {
     this.listeners.push(listener);
     this.stateNow = 'listening';
     return address;
+  }
+
+  /** Where it listens, in the order of `listen`; empty once it drains. */
+  get addresses(): readonly ListenAddress[] {
+    if (this.stateNow === 'draining' || this.stateNow === 'closed') return [];
+    return this.listeners.map((listener) => listener.address);
+  }
+
+  /**
+   * New certificates, and whatever else of the TLS settings is given, for connections that are yet
+   * to come; those that are open go on. Listeners with TLS settings of their own keep them.
+   * @throws Error of node:tls when key and certificate do not fit; all stays as it was then
+   */
+  setCertificates(tls: ServerTlsOptions): void {
+    if (this.tls === undefined) {
+      throw new Error('the server has no TLS settings to change; make it with options.tls');
+    }
+    const changed: ServerTlsOptions = { ...this.tls, certificates: undefined, ...tls };
+    Listener.check(changed);
+    this.tls = changed;
+    for (const listener of this.listeners) listener.follow(changed);
   }
 
   private checkServing(): void {
@@ -184,10 +245,11 @@ export class Server {
       return;
     }
     const { options } = this;
+    const peer = new Peer(names.peer, socket);
     const transport = new ServerTransport(
       {
-        onStream: (stream) => this.onStream(stream, transport, names.peer),
-        onClosed: () => this.keepCounts(transport),
+        onStream: (stream) => this.onStream(stream, transport, peer),
+        onClosed: () => this.actedBefore.take(transport),
       },
       {
         socket,
@@ -214,74 +276,19 @@ export class Server {
     feedFromData(socket, transport.connection.reader);
   }
 
-  private onStream(stream: ServerStream, transport: ServerTransport, peer: string): void {
-    const route = this.routes.get(stream.head.path);
+  private onStream(stream: ServerStream, transport: ServerTransport, peer: Peer): void {
+    const route = this.router.find(stream.head.path);
     if (route === undefined) {
       stream.end(Status.UNIMPLEMENTED, `unknown method ${stream.head.path}`, []);
       transport.handlerDone();
       return;
     }
-    switch (route.kind) {
-      case 'unary': {
-        const listener = new SingleRequestListener(stream, route.handler, undefined);
-        listener.begin(this.slot(stream, transport, peer, listener));
-        return;
-      }
-      case 'serverStreaming': {
-        const listener = new SingleRequestListener(stream, undefined, route.handler);
-        listener.begin(this.slot(stream, transport, peer, listener));
-        return;
-      }
-      case 'clientStreaming': {
-        const listener = new RequestStreamListener(stream);
-        const slot = this.slot(stream, transport, peer, listener);
-        listener.runClientStreaming(slot, route.handler);
-        return;
-      }
-      case 'bidiStreaming': {
-        const listener = new RequestStreamListener(stream);
-        const slot = this.slot(stream, transport, peer, listener);
-        listener.runBidi(slot, route.handler);
-        return;
-      }
-      default:
-        this.runCallbacks(stream, transport, peer, route.handler);
-    }
-  }
-
-  private slot(
-    stream: ServerStream,
-    transport: ServerTransport,
-    peer: string,
-    listener: ServerStreamListener & { over(): void },
-  ): HandlerSlot {
-    stream.listen(listener);
-    return new HandlerSlot(stream, transport, peer, this.onHandlerError, () => listener.over());
-  }
-
-  private runCallbacks(
-    stream: ServerStream,
-    transport: ServerTransport,
-    peer: string,
-    handler: CallHandler,
-  ): void {
-    const listener = new CallbackListener();
-    const slot = new HandlerSlot(stream, transport, peer, this.onHandlerError, (reason) =>
-      listener.over(reason),
-    );
-    const call: ServerCall = {
-      send: (message) => stream.send(message),
-      request: (count) => stream.request(count),
-      end: (code, details = '') => {
-        stream.end(code, details, slot.context.trailerFields());
-        slot.release();
-      },
-    };
-    try {
-      listener.begin(slot, handler(call, slot.context));
-      if (!stream.isEnded) stream.listen(listener);
-    } catch (error) {
-      slot.fail(error);
+    const refusal = this.load.refusal(stream, peer);
+    if (refusal === undefined) {
+      route.serve(stream, transport, peer, this.load);
+    } else {
+      stream.end(refusal.code, refusal.details, refusal.metadata.toFields());
+      transport.handlerDone();
     }
   }
 
@@ -292,11 +299,30 @@ export class Server {
    * @param graceMs after which what is still open is closed regardless; default 30,000
    */
   drain(graceMs: number = DRAIN_GRACE_MS): Promise<void> {
-    if (!(graceMs >= 0)) throw new RangeError(`graceMs is ${graceMs}; it must be 0 ms or more`);
+    checkGrace(graceMs);
     if (this.stateNow !== 'closed') this.stateNow = 'draining';
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.drain('the server is draining', graceMs);
     return this.whenClosed();
+  }
+
+  /**
+   * Drains on the first of these signals and closes at once on the next: the one line that a
+   * deployment needs. The process ends by itself afterwards if nothing else holds it.
+   * @param options.graceMs as of `drain`
+   * @returns resolves when the server is closed, by a signal or otherwise
+   */
+  drainOn(
+    signals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'],
+    options: { readonly graceMs?: number } = {},
+  ): Promise<void> {
+    const graceMs = options.graceMs ?? DRAIN_GRACE_MS;
+    checkGrace(graceMs);
+    const off = onSignals(signals, {
+      drain: () => void this.drain(graceMs),
+      close: () => void this.close(),
+    });
+    return this.whenClosed().then(off);
   }
 
   /** At once: open calls fail with UNAVAILABLE. */
@@ -307,6 +333,7 @@ export class Server {
     return this.whenClosed();
   }
 
+  /** Resolves when the last connection is gone, after `drain` or `close`. */
   private whenClosed(): Promise<void> {
     return new Promise((resolve) => {
       this.closeWaiters.push(resolve);
@@ -315,7 +342,8 @@ export class Server {
   }
 
   private settleClosed(): void {
-    if (this.live.size > 0 || this.closeWaiters.length === 0) return;
+    if (this.stateNow !== 'draining' && this.stateNow !== 'closed') return;
+    if (this.live.size > 0) return;
     this.stateNow = 'closed';
     for (const resolve of this.closeWaiters.splice(0)) resolve();
   }
@@ -324,50 +352,12 @@ export class Server {
 
   /** Every queue, window and limit as it stands; cheap enough for ten times a second. */
   stats(): RuntimeStats {
-    const connections: ConnectionStats[] = [];
-    const limits: RuntimeStats['limits'] = {};
-    for (const name of ['streams', 'handlers', 'queued-bytes', 'exposure-bytes'] as const) {
-      limits[name] = { ...this.limitOf(name), depth: 0, acted: this.actedBefore[name] ?? 0 };
-    }
-    for (const { transport, id, names, sinceMs } of this.live) {
-      const identity = { id, names, sinceMs, state: transport.state };
-      connections.push(connectionStats(transport.connection, identity));
-      for (const [name, depth] of transport.depths()) {
-        const reading = limits[name];
-        if (reading === undefined) continue;
-        // Limits are per connection: the depth shown is that of the fullest one.
-        reading.depth = Math.max(reading.depth, depth);
-        reading.acted += transport.intake.acted[name];
-      }
-    }
-    return { state: this.stateNow, waitingCalls: 0, oldestWaitMs: 0, limits, connections };
+    return serverStats(this.stateNow, this.live, this.limits, this.actedBefore, this.load);
   }
+}
 
-  private limitOf(name: 'streams' | 'handlers' | 'queued-bytes' | 'exposure-bytes'): {
-    value: number;
-    unit: string;
-  } {
-    switch (name) {
-      case 'streams':
-        return { value: this.limits.streams, unit: 'streams' };
-      case 'handlers':
-        return { value: this.limits.handlers, unit: 'handlers' };
-      case 'queued-bytes':
-        return { value: this.limits.queuedBytes, unit: 'bytes' };
-      default:
-        return { value: this.limits.exposureBytes, unit: 'bytes' };
-    }
-  }
-
-  private keepCounts(transport: ServerTransport): void {
-    for (const [name, count] of Object.entries(transport.intake.acted)) {
-      this.actedBefore[name] = (this.actedBefore[name] ?? 0) + count;
-    }
-    transport.intake.acted.streams = 0;
-    transport.intake.acted.handlers = 0;
-    transport.intake.acted['queued-bytes'] = 0;
-    transport.intake.acted['exposure-bytes'] = 0;
-  }
+function checkGrace(graceMs: number): void {
+  if (!(graceMs >= 0)) throw new RangeError(`graceMs is ${graceMs}; it must be 0 ms or more`);
 }
 
 function logHandlerError(error: unknown, path: string): void {

@@ -1,60 +1,69 @@
 // Serves calls whose requests are a stream: the handler iterates over them.
-// Invariants: nothing is read ahead of the handler's iteration; a client that goes away ends it with
-// an error.
+// Invariants: nothing is read ahead of the handler's iteration; a client that goes away, or sends
+// what cannot be decoded, ends it with an error.
 
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
-import type { WriteRoom } from '../transport/message-pump.ts';
-import { DONE, MessageQueue } from '../transport/message-queue.ts';
+import type { Messages, WriteRoom } from '../transport/message-pump.ts';
+import { DONE, type MessageDecoder, MessageQueue } from '../transport/message-queue.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
-import type { HandlerSlot } from './handler-slot.ts';
+import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
 /** Many requests, one response. */
-export type ClientStreamingHandler = (
-  requests: AsyncIterable<Buffer>,
+export type ClientStreamingHandler<I = Buffer, O = Uint8Array> = (
+  requests: AsyncIterable<I>,
   context: ServerContext,
-) => Uint8Array | Promise<Uint8Array>;
+) => O | Promise<O>;
 
 /** Many requests, many responses. */
-export type BidiStreamingHandler = (
-  requests: AsyncIterable<Buffer>,
+export type BidiStreamingHandler<I = Buffer, O = Uint8Array> = (
+  requests: AsyncIterable<I>,
   context: ServerContext,
-) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+) => Messages<O>;
 
 /** The requests of a call as an async iterable, and the handler that iterates over them. */
-export class RequestStreamListener
-  implements ServerStreamListener, ResponseWriter, AsyncIterableIterator<Buffer, undefined>
+export class RequestStreamListener<I, O>
+  implements
+    ServerStreamListener,
+    ResponseWriter,
+    SlotListener,
+    MessageDecoder<I>,
+    AsyncIterableIterator<I, undefined>
 {
   private readonly stream: ServerStream;
-  private readonly messages: MessageQueue;
-  private slot: HandlerSlot | undefined;
+  private readonly messages: MessageQueue<I>;
+  private slot: HandlerSlot<I, O> | undefined;
   private left: boolean;
   room: WriteRoom | undefined;
 
   constructor(stream: ServerStream) {
     this.stream = stream;
-    this.messages = new MessageQueue();
+    this.messages = new MessageQueue(this);
     this.slot = undefined;
     this.left = false;
     this.room = undefined;
   }
 
-  runClientStreaming(slot: HandlerSlot, handler: ClientStreamingHandler): void {
+  runClientStreaming(slot: HandlerSlot<I, O>, handler: ClientStreamingHandler<I, O>): void {
     this.slot = slot;
+    this.stream.listen(this);
     void this.answerOnce(slot, handler);
   }
 
-  runBidi(slot: HandlerSlot, handler: BidiStreamingHandler): void {
+  runBidi(slot: HandlerSlot<I, O>, handler: BidiStreamingHandler<I, O>): void {
     this.slot = slot;
+    this.stream.listen(this);
     sendAll(() => handler(this, slot.context), slot, this);
   }
 
-  private async answerOnce(slot: HandlerSlot, handler: ClientStreamingHandler): Promise<void> {
+  private async answerOnce(
+    slot: HandlerSlot<I, O>,
+    handler: ClientStreamingHandler<I, O>,
+  ): Promise<void> {
     try {
-      const answer = await handler(this, slot.context);
-      this.stream.send(answer);
+      slot.send(await handler(this, slot.context));
       slot.succeed();
     } catch (error) {
       slot.fail(error);
@@ -67,16 +76,22 @@ export class RequestStreamListener
     return this;
   }
 
-  next(): Promise<IteratorResult<Buffer, undefined>> {
+  next(): Promise<IteratorResult<I, undefined>> {
     if (this.messages.ended || this.left) return Promise.resolve(DONE);
     if (this.slot?.context.cancelled === true) return Promise.reject(this.gone());
     return this.messages.next(this.stream);
   }
 
   /** The handler reads no further; what the client still sends is dropped when the call ends. */
-  return(): Promise<IteratorResult<Buffer, undefined>> {
+  return(): Promise<IteratorResult<I, undefined>> {
     this.left = true;
     return Promise.resolve(DONE);
+  }
+
+  /** For the queue. */
+  decode(bytes: Buffer): I {
+    if (this.slot === undefined) throw this.gone();
+    return this.slot.decode(bytes);
   }
 
   private gone(): StatusError {

@@ -2,30 +2,32 @@
 // Invariant: the handler runs once, after the client has ended its side with exactly one message.
 
 import { Status } from '../grpc/status.ts';
-import type { WriteRoom } from '../transport/message-pump.ts';
+import type { Messages, WriteRoom } from '../transport/message-pump.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
-import type { HandlerSlot } from './handler-slot.ts';
+import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
 /** One request, one response. */
-export type UnaryHandler = (
-  request: Buffer,
+export type UnaryHandler<I = Buffer, O = Uint8Array> = (
+  request: I,
   context: ServerContext,
-) => Uint8Array | Promise<Uint8Array>;
+) => O | Promise<O>;
 
 /** One request, many responses. */
-export type ServerStreamingHandler = (
-  request: Buffer,
+export type ServerStreamingHandler<I = Buffer, O = Uint8Array> = (
+  request: I,
   context: ServerContext,
-) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+) => Messages<O>;
 
 /** Collects the one request of a call and runs its handler, unary or server-streaming. */
-export class SingleRequestListener implements ServerStreamListener, ResponseWriter {
+export class SingleRequestListener<I, O>
+  implements ServerStreamListener, ResponseWriter, SlotListener
+{
   private readonly stream: ServerStream;
-  private readonly unary: UnaryHandler | undefined;
-  private readonly streaming: ServerStreamingHandler | undefined;
-  private slot: HandlerSlot | undefined;
+  private readonly unary: UnaryHandler<I, O> | undefined;
+  private readonly streaming: ServerStreamingHandler<I, O> | undefined;
+  private slot: HandlerSlot<I, O> | undefined;
   private message: Buffer | undefined;
   /** The handler has begun: it gives the slot back itself. */
   private running: boolean;
@@ -33,8 +35,8 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
 
   constructor(
     stream: ServerStream,
-    unary: UnaryHandler | undefined,
-    streaming: ServerStreamingHandler | undefined,
+    unary: UnaryHandler<I, O> | undefined,
+    streaming: ServerStreamingHandler<I, O> | undefined,
   ) {
     this.stream = stream;
     this.unary = unary;
@@ -45,8 +47,9 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
     this.room = undefined;
   }
 
-  begin(slot: HandlerSlot): void {
+  begin(slot: HandlerSlot<I, O>): void {
     this.slot = slot;
+    this.stream.listen(this);
     this.stream.request(2);
   }
 
@@ -65,19 +68,25 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
       this.breach('the client ended the call without a request message');
       return;
     }
+    let request: I;
+    try {
+      request = slot.decode(message);
+    } catch {
+      // The slot has told the client.
+      return;
+    }
     this.running = true;
-    if (this.unary !== undefined) this.runUnary(slot, this.unary, message);
-    else if (this.streaming !== undefined) this.runStreaming(slot, this.streaming, message);
+    if (this.unary !== undefined) this.runUnary(slot, this.unary, request);
+    else if (this.streaming !== undefined) this.runStreaming(slot, this.streaming, request);
   }
 
   private breach(text: string): void {
-    this.stream.end(Status.INTERNAL, text, []);
-    this.over();
+    this.slot?.refuse(Status.INTERNAL, text);
   }
 
-  private runUnary(slot: HandlerSlot, handler: UnaryHandler, message: Buffer): void {
+  private runUnary(slot: HandlerSlot<I, O>, handler: UnaryHandler<I, O>, request: I): void {
     try {
-      const answer = handler(message, slot.context);
+      const answer = handler(request, slot.context);
       if (isThenable(answer)) {
         answer.then(
           (value) => this.answer(slot, value),
@@ -91,17 +100,21 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
     }
   }
 
-  private answer(slot: HandlerSlot, message: Uint8Array): void {
+  private answer(slot: HandlerSlot<I, O>, message: O): void {
     try {
-      this.stream.send(message);
+      slot.send(message);
       slot.succeed();
     } catch (error) {
       slot.fail(error);
     }
   }
 
-  private runStreaming(slot: HandlerSlot, handler: ServerStreamingHandler, message: Buffer): void {
-    sendAll(() => handler(message, slot.context), slot, this);
+  private runStreaming(
+    slot: HandlerSlot<I, O>,
+    handler: ServerStreamingHandler<I, O>,
+    request: I,
+  ): void {
+    sendAll(() => handler(request, slot.context), slot, this);
   }
 
   onWritable(): void {
@@ -120,8 +133,13 @@ export class SingleRequestListener implements ServerStreamListener, ResponseWrit
   }
 }
 
-// A handler without types may answer with anything; what is no promise is for `send` to judge.
-function isThenable(answer: Uint8Array | Promise<Uint8Array>): answer is Promise<Uint8Array> {
+// A handler without types may answer with anything; what is no promise is for its codec to judge.
+function isThenable<O>(answer: O | Promise<O>): answer is Promise<O> {
   if (answer instanceof Uint8Array) return false;
-  return typeof answer === 'object' && answer !== null && 'then' in answer;
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    'then' in answer &&
+    typeof answer.then === 'function'
+  );
 }

@@ -2,8 +2,12 @@
 // Invariants: the listener hears `onEnd` exactly once, after every message that it asked for; a
 // stream that was never written costs the wire nothing. gRPC PROTOCOL-HTTP2.md, RFC 9113 §8.1.
 // Not here: deadlines, retries, waiting for a connection (channel/).
+// Longer than 400 lines because it is the whole of one attempt: what the call, loopy, the connection,
+// the message reader and the two directions of compression each ask of a stream.
 
 import { ErrorCode } from '../frames/error-code.ts';
+import type { MessageCodec } from '../grpc/compression-codec.ts';
+import { acceptEncoding, messageCodec } from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { Status } from '../grpc/status.ts';
 import { encodeTimeout } from '../grpc/timeout.ts';
@@ -11,10 +15,13 @@ import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientTransport } from './client-transport.ts';
+import type { Connection } from './connection.ts';
 import { DataItem, endOfStream } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { DEFAULT_WINDOW, MAX_FOREIGN_BODY, MAX_REPLAY_BYTES } from './limits.ts';
+import { type DeflationTarget, MessageDeflation } from './message-deflation.ts';
+import { type InflationTarget, MessageInflation } from './message-inflation.ts';
 import { OutStream } from './out-stream.ts';
 import {
   parseResponseHead,
@@ -22,15 +29,15 @@ import {
   type ResponseHead,
   type Trailers,
 } from './response-head.ts';
-import { httpText, resetText, statusOfErrorCode, statusOfHttp } from './status-mapping.ts';
+import { httpText, quoted, resetText, statusOfErrorCode, statusOfHttp } from './status-mapping.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who makes the call. Called from inside the transport; must not throw. */
 export interface ClientStreamListener {
   /** Response headers; `head` may be shared with other calls and is frozen. */
   onHead(head: ResponseHead): void;
-  /** A message that was asked for; the buffer is transferred. */
-  onMessage(message: Buffer): void;
+  /** A message that was asked for; the buffer is transferred. `compressed`: it came like that. */
+  onMessage(message: Buffer, compressed: boolean): void;
   /** Room again after `send` said false. */
   onWritable(): void;
   /** All that the call sends was written. */
@@ -61,7 +68,7 @@ function parsed(block: HeaderBlock): ParsedBlock {
   return made;
 }
 
-export class ClientStream implements TransportStream {
+export class ClientStream implements TransportStream, InflationTarget, DeflationTarget {
   readonly out: OutStream;
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
@@ -69,11 +76,17 @@ export class ClientStream implements TransportStream {
   /** Counted by the transport as ended on the server. */
   freedSlot: boolean;
   private readonly transport: ClientTransport;
-  private readonly listener: ClientStreamListener;
+  readonly listener: ClientStreamListener;
   private readonly path: string;
   private readonly fields: HeaderFields;
   /** Milliseconds for the peer's deadline; -1 for none. */
   private readonly timeoutMs: number;
+  /** Undefined for a call that does not compress. */
+  private readonly deflation: MessageDeflation | undefined;
+  /** Undefined until a compressed message came. */
+  private inflation: MessageInflation | undefined;
+  /** `grpc-encoding` of the response. */
+  private encoding: string;
   /** The caller has ended its side: what it sends after that is dropped. */
   private lastSent: boolean;
   private headSeen: boolean;
@@ -90,10 +103,12 @@ export class ClientStream implements TransportStream {
     fields: HeaderFields,
     timeoutMs: number,
     headBytes: number,
+    maxReceiveLength: number,
+    codec: MessageCodec | undefined,
   ) {
     this.out = new OutStream(this, 0, headBytes);
     this.inFlow = new InFlow(DEFAULT_WINDOW);
-    this.messages = new MessageReader(this, transport.maxReceiveMessageLength);
+    this.messages = new MessageReader(this, maxReceiveLength);
     this.remoteEnded = false;
     this.freedSlot = false;
     this.transport = transport;
@@ -101,6 +116,9 @@ export class ClientStream implements TransportStream {
     this.path = path;
     this.fields = fields;
     this.timeoutMs = timeoutMs;
+    this.deflation = codec === undefined ? undefined : new MessageDeflation(this, codec);
+    this.inflation = undefined;
+    this.encoding = 'identity';
     this.lastSent = false;
     this.headSeen = false;
     this.ended = false;
@@ -119,6 +137,7 @@ export class ClientStream implements TransportStream {
   send(message: Uint8Array, last: boolean): boolean {
     if (this.ended || this.lastSent) return true;
     this.lastSent = last;
+    if (this.deflation !== undefined) return this.deflation.send(message, last);
     return this.transport.appendData(this.out, new DataItem(message, 0, last));
   }
 
@@ -143,11 +162,13 @@ export class ClientStream implements TransportStream {
   halfClose(): void {
     if (this.ended || this.lastSent) return;
     this.lastSent = true;
-    this.transport.appendData(this.out, endOfStream());
+    if (this.deflation !== undefined) this.deflation.halfClose();
+    else this.transport.appendData(this.out, endOfStream());
   }
 
   /** Asks for so many more messages. */
   request(count: number): void {
+    if (this.inflation?.holds(count)) return;
     this.messages.want(count);
     this.transport.credit(this);
   }
@@ -187,7 +208,10 @@ export class ClientStream implements TransportStream {
   // OutStreamOwner.
 
   headBound(): number {
-    return this.transport.headers.bound(this.path, this.fields);
+    const { headers } = this.transport;
+    const bound = headers.bound(this.path, this.fields);
+    if (this.deflation === undefined) return bound;
+    return bound + headers.encodings.bound(this.deflation.codec.name);
   }
 
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
@@ -198,6 +222,9 @@ export class ClientStream implements TransportStream {
       end = encoder.writeField('grpc-timeout', encodeTimeout(this.timeoutMs), out, end);
     }
     end = encoder.writeSegment(headers.constant, out, end);
+    if (this.deflation !== undefined) {
+      end = headers.encodings.write(this.deflation.codec.name, out, end);
+    }
     return this.fields.length === 0 ? end : encoder.writeFields(this.fields, out, end);
   }
 
@@ -263,6 +290,7 @@ export class ClientStream implements TransportStream {
     } else {
       this.headSeen = true;
       if (!endStream) {
+        this.encoding = head.encoding;
         this.listener.onHead(head);
         return;
       }
@@ -364,11 +392,26 @@ export class ClientStream implements TransportStream {
   // MessageSink.
 
   onMessage(message: Buffer, compressed: boolean): void {
-    if (compressed) {
-      this.refuse(Status.INTERNAL, 'a compressed message, though no encoding was offered');
-    } else if (!this.ended) {
-      this.listener.onMessage(message);
+    if (this.ended) return;
+    if (compressed) this.inflate(message);
+    else this.listener.onMessage(message, false);
+  }
+
+  private inflate(message: Buffer): void {
+    if (this.inflation === undefined) {
+      const { encoding } = this;
+      const codec = messageCodec(encoding);
+      if (codec === undefined) {
+        const text =
+          encoding === 'identity' || encoding === ''
+            ? 'a compressed message without grpc-encoding'
+            : `grpc-encoding ${quoted(encoding)} is not supported; this client takes ${acceptEncoding()}`;
+        this.refuse(Status.INTERNAL, text);
+        return;
+      }
+      this.inflation = new MessageInflation(this, codec);
     }
+    this.inflation.take(message);
   }
 
   mayAllocate(length: number): boolean {
@@ -380,7 +423,37 @@ export class ClientStream implements TransportStream {
   }
 
   onEnd(): void {
+    if (this.inflation?.holdsEnd()) return;
     this.finish(this.code, this.details, this.trailers, false);
     this.transport.remove(this);
   }
+
+  // InflationTarget, DeflationTarget.
+
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
+  get connection(): Connection {
+    return this.transport.connection;
+  }
+
+  onInflated(message: Buffer): void {
+    this.listener.onMessage(message, true);
+  }
+
+  onInflationFault(code: Status, details: string): void {
+    this.refuse(code, details);
+  }
+
+  onInflationDone(): void {
+    this.request(0);
+  }
+
+  onDeflationFault(details: string): void {
+    this.refuse(Status.INTERNAL, details);
+  }
+
+  /** The end of what is sent is in its place already. */
+  onDeflationDone(): void {}
 }

@@ -1,3 +1,4 @@
+// Longer than 400 lines because the client side of RFC 9113 is one state: ids, GOAWAY and capacity.
 // The client's end of a connection: stream ids, the peer's stream limit, GOAWAY, keepalive.
 // Invariants: an id is assigned when HEADERS are written, so ids on the wire rise; a stream above
 // GOAWAY's last id, or never written, is handed back as unprocessed.
@@ -7,6 +8,7 @@
 import type { Duplex } from 'node:stream';
 import { ErrorCode, errorCodeName } from '../frames/error-code.ts';
 import { SettingId } from '../frames/settings.ts';
+import type { MessageCodec } from '../grpc/compression-codec.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import { Admission, type AdmissionSubject } from './admission.ts';
@@ -16,6 +18,7 @@ import { Connection, type ConnectionRole } from './connection.ts';
 import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { type ClosingError, connectionError } from './errors.ts';
+import { headCharge, metadataCharge } from './head-charge.ts';
 import type { InboundWindow } from './inbound-window.ts';
 import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
 import type { LoopyWriter, Schedule } from './loopy-writer.ts';
@@ -56,21 +59,6 @@ export interface ClientTransportOptions {
 
 // Three quarters of the ids: time to replace the connection without haste.
 const REPLACE_AT_ID: number = Math.floor(MAX_STREAM_ID * 0.75);
-
-// A HEADERS frame in the queue is charged its path and fields and this many bytes for the rest.
-const HEAD_CHARGE = 128;
-
-/** Bytes that a call's metadata is charged with, wherever the call waits. */
-export function metadataCharge(fields: HeaderFields): number {
-  let bytes = 0;
-  for (let i = 0; i < fields.length; i += 1) bytes += (fields[i] ?? '').length + 16;
-  return bytes;
-}
-
-/** Bytes that a call's HEADERS are charged with while they are queued. */
-export function headCharge(path: string, metadataBytes: number): number {
-  return HEAD_CHARGE + path.length + metadataBytes;
-}
 
 export class ClientTransport implements ConnectionRole, AdmissionSubject {
   readonly connection: Connection;
@@ -176,9 +164,20 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     path: string,
     fields: HeaderFields,
     timeoutMs: number,
+    maxReceiveLength: number = this.maxReceiveMessageLength,
+    codec: MessageCodec | undefined = undefined,
   ): ClientStream | undefined {
     const headBytes = headCharge(path, metadataCharge(fields));
-    const stream = new ClientStream(this, listener, path, fields, timeoutMs, headBytes);
+    const stream = new ClientStream(
+      this,
+      listener,
+      path,
+      fields,
+      timeoutMs,
+      headBytes,
+      maxReceiveLength,
+      codec,
+    );
     const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
     return stream;
@@ -255,6 +254,15 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     if (this.draining) this.closeIfIdle();
   }
 
+  /** Who makes the calls that are open or queued here. */
+  listeners(): ClientStreamListener[] {
+    const found: ClientStreamListener[] = this.queued().map((stream) => stream.listener);
+    this.connection.streams.forEach((stream) => {
+      if (stream instanceof ClientStream) found.push(stream.listener);
+    });
+    return found;
+  }
+
   // The end.
 
   /** No new calls; the connection closes when the open ones are done. */
@@ -279,12 +287,17 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     if (idle) this.close(this.goAwayReason);
   }
 
-  private handBackQueued(reason: string): void {
+  /** Streams whose HEADERS are not written yet. */
+  private queued(): ClientStream[] {
     const queued: ClientStream[] = [];
     for (let out = this.loopy.buffer.heads.first; out !== undefined; out = out.next) {
       if (out.id === 0 && out.owner instanceof ClientStream) queued.push(out.owner);
     }
-    for (const stream of queued) {
+    return queued;
+  }
+
+  private handBackQueued(reason: string): void {
+    for (const stream of this.queued()) {
       // The listener of one may have cancelled another, which then left by itself.
       if (stream.out.state === OutState.gone) continue;
       this.loopy.cleanup(stream.out);

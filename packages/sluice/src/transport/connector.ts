@@ -1,23 +1,36 @@
-// Makes a client's socket: TCP, TLS with ALPN h2, or unix domain; happy eyeballs come with
-// node:net (250 ms between addresses, RFC 8305).
+// Makes a client's socket: TCP, TLS with ALPN h2, or unix domain, or through a proxy; happy
+// eyeballs over one name's addresses come with node:net (250 ms between addresses, RFC 8305).
 // Invariant: exactly one of onSocket and onFailure is called, unless it was cancelled first.
 // Plain sockets read into one buffer of the process: what is kept of a chunk is copied anyway.
+// Not here: how a proxy is asked (proxy-connect.ts).
 
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import type { CertificateFiles } from './certificate-files.ts';
+import { connectFailure, openTunnel, type Tunnel } from './proxy-connect.ts';
 import type { Reader } from './reader.ts';
 
 /** Where to connect. */
 export type Endpoint =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** Host and port are those of an HTTP proxy, which leads to the backend. */
+      readonly tunnel?: Tunnel;
+    }
+  /** A path that begins with NUL is a name in Linux's abstract namespace. */
   | { readonly kind: 'unix'; readonly path: string };
 
+type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>;
+
 /** TLS settings of a client: those of `tls.connect`, but for the socket and ALPN. */
-export type ClientTlsOptions = Omit<
-  tls.ConnectionOptions,
-  'socket' | 'host' | 'port' | 'path' | 'ALPNProtocols'
->;
+export interface ClientTlsOptions
+  extends Omit<tls.ConnectionOptions, 'socket' | 'host' | 'port' | 'path' | 'ALPNProtocols'> {
+  /** Key and certificates from files, as they are when a connection is made. */
+  readonly certificates?: CertificateFiles | undefined;
+}
 
 /** What became of an attempt. */
 export interface ConnectListener {
@@ -42,16 +55,29 @@ function sharedReadBuffer(): Buffer {
 
 /** Text of an endpoint, as stats and errors show it. */
 export function endpointText(endpoint: Endpoint): string {
-  if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-  return `${host}:${endpoint.port}`;
+  if (endpoint.kind === 'unix') {
+    const { path } = endpoint;
+    return path.startsWith('\0') ? `unix-abstract:${path.slice(1)}` : `unix:${path}`;
+  }
+  const { tunnel } = endpoint;
+  const where = socketText(endpoint);
+  return tunnel === undefined ? where : `${tunnel.to} by proxy ${where}`;
+}
+
+function socketText({ host, port }: TcpEndpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 export function connectSocket(
   endpoint: Endpoint,
-  secure: ClientTlsOptions | undefined,
+  settings: ClientTlsOptions | undefined,
   listener: ConnectListener,
 ): ConnectAttempt {
+  const files = settings?.certificates;
+  const secure = files === undefined ? settings : { ...settings, ...files.current() };
+  if (endpoint.kind === 'tcp' && endpoint.tunnel !== undefined) {
+    return connectThrough(endpoint, endpoint.tunnel, secure, listener);
+  }
   return secure === undefined
     ? connectPlain(endpoint, listener)
     : connectTls(endpoint, secure, listener);
@@ -92,6 +118,14 @@ function connectTls(
       options.servername = endpoint.host;
     }
   }
+  return startTls(endpoint, options, listener);
+}
+
+function startTls(
+  endpoint: Endpoint,
+  options: tls.ConnectionOptions,
+  listener: ConnectListener,
+): ConnectAttempt {
   const socket = tls.connect(options);
   socket.setNoDelay(true);
   return settle(endpoint, socket, 'secureConnect', listener, () => {
@@ -105,6 +139,54 @@ function connectTls(
     listener.onSocket(socket, (reader) => feedFromData(socket, reader));
   });
 }
+
+// The attempt is first that of the tunnel, then that of the TLS handshake in it.
+function connectThrough(
+  endpoint: TcpEndpoint,
+  tunnel: Tunnel,
+  secure: ClientTlsOptions | undefined,
+  listener: ConnectListener,
+): ConnectAttempt {
+  const { host, port } = endpoint;
+  let attempt = openTunnel({ host, port, name: socketText(endpoint) }, tunnel, {
+    onTunnel(socket): void {
+      if (secure === undefined) {
+        socket.on('error', ignoreError);
+        listener.onSocket(socket, (reader) => {
+          feedFromData(socket, reader);
+          socket.resume();
+        });
+        return;
+      }
+      try {
+        attempt = startTls(endpoint, tunnelledTls(tunnel.to, secure, socket), listener);
+      } catch (error) {
+        // Settings that node:tls cannot use; nobody above may be left to catch it.
+        socket.destroy();
+        const why = error instanceof Error ? error.message : String(error);
+        listener.onFailure(`cannot connect to ${endpointText(endpoint)}: ${why}`, undefined);
+      }
+    },
+    onFailure: (reason, cause) => listener.onFailure(reason, cause),
+  });
+  return { cancel: () => attempt.cancel() };
+}
+
+// The certificate has to be the backend's: `host` is what it is checked against without a name.
+function tunnelledTls(
+  to: string,
+  secure: ClientTlsOptions,
+  socket: net.Socket,
+): tls.ConnectionOptions {
+  const host = to.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const options: tls.ConnectionOptions = { ...secure, socket, host, ALPNProtocols: ['h2'] };
+  if (secure.servername === undefined && net.isIP(host) === 0) options.servername = host;
+  // The TLS socket reports what happens to the one below it.
+  socket.on('error', ignoreError);
+  return options;
+}
+
+function ignoreError(): void {}
 
 /** Lets a stream's 'data' feed the reader; each chunk is the reader's while it is parsed. */
 export function feedFromData(socket: Duplex, reader: Reader): void {
@@ -125,7 +207,10 @@ function settle(
     if (done) return;
     done = true;
     socket.destroy();
-    listener.onFailure(`cannot connect to ${endpointText(endpoint)}: ${messageOf(error)}`, error);
+    listener.onFailure(
+      `cannot connect to ${endpointText(endpoint)}: ${connectFailure(error)}`,
+      error,
+    );
   };
   socket.on('error', onError);
   socket.once('close', () => onError(new Error('closed during the handshake')));
@@ -141,12 +226,4 @@ function settle(
       socket.destroy();
     },
   };
-}
-
-// Happy eyeballs fail with an AggregateError, whose own message is empty.
-function messageOf(error: Error): string {
-  if (error instanceof AggregateError) {
-    return error.errors.map((one) => (one instanceof Error ? one.message : String(one))).join('; ');
-  }
-  return error.message;
 }

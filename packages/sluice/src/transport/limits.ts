@@ -111,6 +111,9 @@ export const REPLAY_BYTES: number = 256 * KIB;
  * reads everything leaves no queue, and open calls times REPLAY_BYTES would be a gigabyte. */
 export const MAX_REPLAY_BYTES: number = 4 * MIB;
 
+/** Bytes that all calls of a channel keep for retries and hedges; past it they have one attempt. */
+export const MAX_RETRY_BUFFER_BYTES: number = 4 * MIB;
+
 /** Milliseconds a message may wait for room that older ones take before its call is given up. */
 export const PARTIAL_WAIT_MS = 30_000;
 
@@ -147,6 +150,18 @@ export const MAX_QUEUED_ITEMS = 65_536;
 /** Bytes that a message kept for sending is charged beside its own: empty ones take memory too. */
 export const MESSAGE_CHARGE = 32;
 
+/** Bytes of a message that are compressed on the event loop, about 0.1 ms; larger ones in a thread,
+ * which costs the loop half of that and the call a millisecond. */
+export const INLINE_COMPRESS_BYTES: number = 16 * KIB;
+
+/** Bytes that a message may decompress to on the event loop, about 0.05 ms; larger ones in a thread,
+ * so that a few kilobytes of a decompression bomb block nobody else. */
+export const INLINE_DECOMPRESS_BYTES: number = 64 * KIB;
+
+/** Messages compressed and decompressed in threads at a time, in the process: Node has four threads,
+ * and one is left to DNS and files. */
+export const MAX_COMPRESSION_JOBS = 3;
+
 /** Limits of one client connection and its channel; every one refuses with RESOURCE_EXHAUSTED. */
 export interface ClientLimits {
   /** Calls open on one connection; default 4,096. A slow server that keeps reading fills this one. */
@@ -165,12 +180,14 @@ export interface ClientLimits {
   exposureBytes: number;
 }
 
-/** Limits of one server connection. */
+/** Limits of one server connection, but for `totalHandlers`. */
 export interface ServerLimits {
   /** Streams a peer may have open; default 1,000. `Infinity` advertises no limit. */
   streams: number;
   /** Handlers running for one connection; default 4,096, at least `streams` where that is finite. */
   handlers: number;
+  /** Handlers running for all connections of a server; default no limit. */
+  totalHandlers: number;
   /** Bytes of responses queued for one connection before new calls are refused; default 4 MiB. */
   queuedBytes: number;
   /** Bytes of inbound credit and unread data of one connection's open streams; default 64 MiB. */
@@ -192,6 +209,7 @@ export const defaultClientLimits: Readonly<ClientLimits> = Object.freeze({
 export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
   streams: 1_000,
   handlers: 4_096,
+  totalHandlers: Number.POSITIVE_INFINITY,
   queuedBytes: 4 * MIB,
   exposureBytes: 64 * MIB,
 });

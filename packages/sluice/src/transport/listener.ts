@@ -1,19 +1,30 @@
 // A server's listening socket: TCP, TLS with ALPN h2, or unix domain.
 // Invariants: a connection is handed on only once TLS is done and h2 was agreed on; failed
-// handshakes end here, silently for the server; none outlives the listener.
+// handshakes end here, silently for the server; none outlives the listener; new certificates are
+// for new connections.
 
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import type { CertificateFiles } from './certificate-files.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
 
 /** TLS settings of a server: those of `tls.createServer`, but for ALPN. */
-export type ServerTlsOptions = Omit<tls.TlsOptions, 'ALPNProtocols' | 'ALPNCallback'>;
+export interface ServerTlsOptions extends Omit<tls.TlsOptions, 'ALPNProtocols' | 'ALPNCallback'> {
+  /** Key and certificates from files, read again when they change; in place of `key` and `cert`. */
+  readonly certificates?: CertificateFiles | undefined;
+}
 
 /** Where to listen. */
 export type ListenTarget =
-  | { readonly port?: number; readonly host?: string }
-  | { readonly path: string };
+  | {
+      readonly port?: number;
+      readonly host?: string;
+      readonly path?: undefined;
+      /** TLS settings of this listener; `false` for plain text; default the server's. */
+      readonly tls?: ServerTlsOptions | false | undefined;
+    }
+  | { readonly path: string; readonly tls?: ServerTlsOptions | false | undefined };
 
 /** Where it listens: for a unix domain socket the address is its path and the port 0. */
 export interface ListenAddress {
@@ -27,18 +38,37 @@ export interface SocketNames {
   readonly local: string;
 }
 
+const NOWHERE: ListenAddress = Object.freeze({ address: '', port: 0 });
+
 export class Listener {
+  /** Once it listens. */
+  address: ListenAddress;
   private readonly server: net.Server;
+  private readonly secureServer: tls.Server | undefined;
+  /** Has TLS settings of its own, not the server's. */
+  private readonly own: boolean;
   // TLS handshakes under way, by the names of their ends.
   private readonly handshakes: Map<string, net.Socket>;
+  private secure: ServerTlsOptions | undefined;
+  private unwatch: (() => void) | undefined;
 
-  /** @param onSocket a connection, ready for HTTP/2 */
+  /**
+   * @param secure undefined for plain text
+   * @param own whether `secure` is for this listener alone
+   * @param onSocket a connection, ready for HTTP/2
+   */
   constructor(
     secure: ServerTlsOptions | undefined,
+    own: boolean,
     onSocket: (socket: Duplex, names: SocketNames) => void,
   ) {
+    this.address = NOWHERE;
+    this.own = own;
     this.handshakes = new Map();
+    this.secure = secure;
+    this.unwatch = undefined;
     if (secure === undefined) {
+      this.secureServer = undefined;
       this.server = net.createServer({ noDelay: true }, (socket) =>
         onSocket(socket, namesOf(socket)),
       );
@@ -46,7 +76,7 @@ export class Listener {
     }
     const server = tls.createServer({
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      ...secure,
+      ...materialOf(secure),
       ALPNProtocols: ['h2'],
     });
     server.on('connection', (socket: net.Socket) => this.watchHandshake(socket));
@@ -61,7 +91,13 @@ export class Listener {
     });
     // A client that breaks off its handshake concerns nobody.
     server.on('tlsClientError', () => {});
+    this.secureServer = server;
     this.server = server;
+  }
+
+  /** @throws Error of node:tls when the settings cannot be used */
+  static check(secure: ServerTlsOptions): void {
+    tls.createSecureContext(materialOf(secure));
   }
 
   private watchHandshake(socket: net.Socket): void {
@@ -78,23 +114,60 @@ export class Listener {
   listen(target: ListenTarget): Promise<ListenAddress> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen('path' in target ? target : { port: 0, ...target }, () => {
+      this.server.listen(addressOptions(target), () => {
         this.server.off('error', reject);
         // A connection that could not be accepted (no file descriptors left) concerns nobody else.
         this.server.on('error', () => {});
-        const address = this.server.address();
-        if (address === null) resolve({ address: '', port: 0 });
-        else if (typeof address === 'string') resolve({ address, port: 0 });
-        else resolve({ address: address.address, port: address.port });
+        this.watchCertificates();
+        this.address = addressOf(this.server);
+        resolve(this.address);
       });
+    });
+  }
+
+  /** The server's TLS settings have changed. */
+  follow(secure: ServerTlsOptions): void {
+    if (this.own || this.secureServer === undefined) return;
+    this.secure = secure;
+    this.secureServer.setSecureContext(materialOf(secure));
+    this.watchCertificates();
+  }
+
+  private watchCertificates(): void {
+    this.unwatch?.();
+    const { secure, secureServer } = this;
+    this.unwatch = secure?.certificates?.watch(() => {
+      secureServer?.setSecureContext(materialOf(secure));
     });
   }
 
   /** Takes no new connections; gives up those whose handshake is under way. */
   close(): void {
+    this.unwatch?.();
+    this.unwatch = undefined;
     this.server.close();
     for (const socket of this.handshakes.values()) socket.destroy();
   }
+}
+
+// Settings as node:tls takes them, with what the files have now.
+function materialOf(secure: ServerTlsOptions): tls.TlsOptions {
+  const { certificates, ...settings } = secure;
+  return certificates === undefined ? settings : { ...settings, ...certificates.current() };
+}
+
+function addressOptions(target: ListenTarget): net.ListenOptions {
+  if (target.path !== undefined) return { path: target.path };
+  const options: net.ListenOptions = { port: target.port ?? 0 };
+  if (target.host !== undefined) options.host = target.host;
+  return options;
+}
+
+function addressOf(server: net.Server): ListenAddress {
+  const address = server.address();
+  if (address === null) return NOWHERE;
+  if (typeof address === 'string') return { address, port: 0 };
+  return { address: address.address, port: address.port };
 }
 
 function handshakeKey(socket: net.Socket): string {

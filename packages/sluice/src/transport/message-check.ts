@@ -5,7 +5,10 @@
 import { isUint8Array } from 'node:util/types';
 
 /** @throws TypeError when `message` is not a Uint8Array (a Buffer is one) */
-export function checkMessage(message: unknown, what: 'request' | 'response'): void {
+export function checkMessage(
+  message: unknown,
+  what: 'request' | 'response',
+): asserts message is Uint8Array {
   if (isUint8Array(message)) return;
   const type = message === null ? 'null' : typeof message;
   throw new TypeError(`a ${what} must be a Uint8Array, not ${type}`);

@@ -4,13 +4,13 @@
 // One async frame for each stream, because thousands of them may be open.
 
 /** A sequence of messages, made by a caller or a handler. */
-export type Messages = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+export type Messages<T = Uint8Array> = Iterable<T> | AsyncIterable<T>;
 
 /** The call that is written to, and what the end of the messages means to it. */
-export interface MessageWriter {
+export interface MessageWriter<T = Uint8Array> {
   readonly isEnded: boolean;
   /** False: the writer should pause. */
-  send(message: Uint8Array): boolean;
+  send(message: T): boolean;
   /** All was sent, or the call is over. */
   succeed(): void;
   /** The iterable, or `send`, threw. */
@@ -40,9 +40,9 @@ export class WriteRoom {
 }
 
 /** Runs `make` and sends what it yields; settles when that is done, never rejects. */
-export async function pumpMessages(
-  make: () => Messages,
-  writer: MessageWriter,
+export async function pumpMessages<T>(
+  make: () => Messages<T>,
+  writer: MessageWriter<T>,
   room: WriteRoom,
 ): Promise<void> {
   try {

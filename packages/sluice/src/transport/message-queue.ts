@@ -3,37 +3,48 @@
 // stream's window; each `next` is answered once, in order.
 // Not here: what leaving an iteration means to the call (channel/, server/).
 
-interface Waiter {
-  readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
+/** Makes of a message's bytes what is handed out. What it throws is what `next` rejects with. */
+export interface MessageDecoder<T> {
+  decode(bytes: Buffer): T;
+}
+
+/** Hands bytes out as they are. */
+export const AS_BYTES: MessageDecoder<Buffer> = { decode: (bytes) => bytes };
+
+interface Waiter<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
   readonly reject: (error: unknown) => void;
-  next: Waiter | undefined;
+  next: Waiter<T> | undefined;
 }
 
 /** The answer of an iterator that is done. */
-export const DONE: IteratorResult<Buffer, undefined> = Object.freeze({
+export const DONE: IteratorReturnResult<undefined> = Object.freeze({
   value: undefined,
   done: true,
 });
 
-export class MessageQueue {
+export class MessageQueue<T = Buffer> {
   /** The last message was handed out; an error may still be. */
   ended: boolean;
   private error: unknown;
   private ready: Buffer | undefined;
   // A list, and not an array, which would be large for the one waiter that there mostly is.
-  private firstWaiter: Waiter | undefined;
-  private lastWaiter: Waiter | undefined;
+  private firstWaiter: Waiter<T> | undefined;
+  private lastWaiter: Waiter<T> | undefined;
+  private readonly decoder: MessageDecoder<T>;
 
-  constructor() {
+  /** @param decoder asked for each message when it is handed out, and not before */
+  constructor(decoder: MessageDecoder<T>) {
     this.ended = false;
     this.error = undefined;
     this.ready = undefined;
     this.firstWaiter = undefined;
     this.lastWaiter = undefined;
+    this.decoder = decoder;
   }
 
   /** The next message of `call`, from which it is asked for; DONE or the error behind the last. */
-  next(call: { request(count: number): void }): Promise<IteratorResult<Buffer, undefined>> {
+  next(call: { request(count: number): void }): Promise<IteratorResult<T, undefined>> {
     if (this.ended) return this.last();
     if (this.firstWaiter !== undefined) {
       const answer = this.wait();
@@ -45,7 +56,7 @@ export class MessageQueue {
     const ready = this.ready;
     if (ready !== undefined) {
       this.ready = undefined;
-      return Promise.resolve({ value: ready, done: false });
+      return this.handOut(ready);
     }
     return this.ended ? this.last() : this.wait();
   }
@@ -54,11 +65,28 @@ export class MessageQueue {
   push(message: Buffer): void {
     const waiter = this.shift();
     if (waiter === undefined) this.ready = message;
-    else waiter.resolve({ value: message, done: false });
+    else this.answer(waiter, message);
   }
 
-  /** No message follows. @param error thrown once, after which the iteration is done */
+  private answer(waiter: Waiter<T>, message: Buffer): void {
+    try {
+      waiter.resolve({ value: this.decoder.decode(message), done: false });
+    } catch (error) {
+      waiter.reject(error);
+    }
+  }
+
+  private handOut(message: Buffer): Promise<IteratorResult<T, undefined>> {
+    try {
+      return Promise.resolve({ value: this.decoder.decode(message), done: false });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** No message follows; only the first end counts. @param error thrown once, after which the iteration is done */
   end(error: unknown): void {
+    if (this.ended) return;
     this.ended = true;
     this.error = error;
     for (let waiter = this.shift(); waiter !== undefined; waiter = this.shift()) {
@@ -78,23 +106,23 @@ export class MessageQueue {
     this.error = undefined;
   }
 
-  private wait(): Promise<IteratorResult<Buffer, undefined>> {
+  private wait(): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject, next: undefined };
+      const waiter: Waiter<T> = { resolve, reject, next: undefined };
       if (this.lastWaiter === undefined) this.firstWaiter = waiter;
       else this.lastWaiter.next = waiter;
       this.lastWaiter = waiter;
     });
   }
 
-  private shift(): Waiter | undefined {
+  private shift(): Waiter<T> | undefined {
     const waiter = this.firstWaiter;
     this.firstWaiter = waiter?.next;
     if (this.firstWaiter === undefined) this.lastWaiter = undefined;
     return waiter;
   }
 
-  private last(): Promise<IteratorResult<Buffer, undefined>> {
+  private last(): Promise<IteratorResult<T, undefined>> {
     const error = this.error;
     this.error = undefined;
     return error === undefined ? Promise.resolve(DONE) : Promise.reject(error);

@@ -3,8 +3,10 @@
 // Invariant: segments belong to the connection's encoder, and their number is bounded.
 // gRPC PROTOCOL-HTTP2.md "Requests"; RFC 7541.
 
+import { acceptEncoding } from '../grpc/compression-names.ts';
 import { type HeaderSegment, HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import { EncodingHeaders } from './encoding-headers.ts';
 import { MAX_HEADER_SEGMENTS } from './limits.ts';
 
 // Room for the timeout, at most "99999999n", with its name.
@@ -13,6 +15,8 @@ const TIMEOUT_BOUND: number = HpackEncoder.bound(['grpc-timeout', '99999999n']);
 export class RequestHeaders {
   /** What every call of the connection sends behind its path and timeout. */
   readonly constant: HeaderSegment;
+  /** `grpc-encoding`, for calls that compress. */
+  readonly encodings: EncodingHeaders;
   private readonly constantBound: number;
   private readonly encoder: HpackEncoder;
   private readonly scheme: string;
@@ -32,8 +36,11 @@ export class RequestHeaders {
       'application/grpc',
       'user-agent',
       userAgent,
+      'grpc-accept-encoding',
+      acceptEncoding(),
     ];
     this.constant = encoder.createSegment(constant);
+    this.encodings = new EncodingHeaders(encoder);
     this.constantBound = HpackEncoder.bound(constant) + TIMEOUT_BOUND;
     this.segments = new Map();
     this.lastPath = '';

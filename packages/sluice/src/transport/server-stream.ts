@@ -4,26 +4,35 @@
 // Not here: routing and handlers (server/).
 
 import type { ErrorCode } from '../frames/error-code.ts';
+import {
+  acceptEncoding,
+  encodingBit,
+  messageCodec,
+  sendingCodec,
+} from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { Connection } from './connection.ts';
 import { DataItem } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { checkMessage } from './message-check.ts';
+import { type DeflationTarget, MessageDeflation } from './message-deflation.ts';
+import { type InflationTarget, MessageInflation } from './message-inflation.ts';
 import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';
-import { resetText } from './status-mapping.ts';
+import { quoted, resetText } from './status-mapping.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who serves the call. Called from inside the transport; must not throw. */
 export interface ServerStreamListener {
-  /** A message that was asked for; the buffer is transferred. */
-  onMessage(message: Buffer): void;
+  /** A message that was asked for; the buffer is transferred. `compressed`: it came like that. */
+  onMessage(message: Buffer, compressed: boolean): void;
   /** The client has ended its side, and all messages were taken. */
   onHalfClose(): void;
   /** Room again after `send` said false. */
@@ -35,7 +44,7 @@ export interface ServerStreamListener {
 const NO_FIELDS: HeaderFields = [];
 const HEAD_CHARGE = 64;
 
-export class ServerStream implements TransportStream {
+export class ServerStream implements TransportStream, InflationTarget, DeflationTarget {
   readonly out: OutStream;
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
@@ -47,6 +56,10 @@ export class ServerStream implements TransportStream {
   private listener: ServerStreamListener | undefined;
   private headFields: HeaderFields;
   private headSent: boolean;
+  /** Undefined for a call whose responses are not compressed. */
+  private deflation: MessageDeflation | undefined;
+  /** Undefined until a compressed message came. */
+  private inflation: MessageInflation | undefined;
   /** A status was given, or the call was cancelled: nothing more is taken. */
   private ended: boolean;
   private code: Status;
@@ -70,6 +83,8 @@ export class ServerStream implements TransportStream {
     this.listener = undefined;
     this.headFields = NO_FIELDS;
     this.headSent = false;
+    this.deflation = undefined;
+    this.inflation = undefined;
     this.ended = false;
     this.code = Status.OK;
     this.details = '';
@@ -87,6 +102,22 @@ export class ServerStream implements TransportStream {
   }
 
   // What the handler does.
+
+  /**
+   * Compresses the responses by this encoding, `identity` for none; before the response headers.
+   * A client that does not take the encoding gets identity.
+   * @throws RangeError for an encoding that is not known, Error once the response headers were sent
+   */
+  compress(name: string): void {
+    const codec = sendingCodec(name);
+    if (this.headSent) {
+      throw new Error(
+        `compress "${name}" comes too late: the response headers were sent; set it before them and before the first message`,
+      );
+    }
+    const taken = codec !== undefined && (this.head.acceptEncodings & encodingBit(name)) !== 0;
+    this.deflation = taken ? new MessageDeflation(this, codec) : undefined;
+  }
 
   /** Response headers; sent by themselves with the first message or the status otherwise. */
   sendHead(fields: HeaderFields): void {
@@ -113,6 +144,7 @@ export class ServerStream implements TransportStream {
       return true;
     }
     if (!this.headSent) this.sendHead(NO_FIELDS);
+    if (this.deflation !== undefined) return this.deflation.send(message, false);
     return this.transport.appendData(this.out, new DataItem(message, 0, false));
   }
 
@@ -125,11 +157,13 @@ export class ServerStream implements TransportStream {
     this.trailers = trailers;
     this.listener = undefined;
     this.messages.destroy();
+    if (this.deflation?.holdsTrailers()) return;
     this.transport.appendTrailers(this.out, !this.remoteEnded);
   }
 
   /** Asks for so many more messages. */
   request(count: number): void {
+    if (this.inflation?.holds(count)) return;
     this.messages.want(count);
     this.transport.credit(this);
   }
@@ -156,12 +190,18 @@ export class ServerStream implements TransportStream {
 
   headBound(): number {
     const { headers } = this.transport;
-    if (this.headFields.length === 0) return headers.headBound;
-    return headers.headBound + HpackEncoder.bound(this.headFields);
+    if (this.deflation === undefined && this.headFields.length === 0) return headers.headBound;
+    const bound = headers.headBound + HpackEncoder.bound(this.headFields);
+    if (this.deflation === undefined) return bound;
+    return bound + headers.encodings.bound(this.deflation.codec.name);
   }
 
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
-    const end = encoder.writeSegment(this.transport.headers.head, out, encoder.beginBlock(out, at));
+    const { headers } = this.transport;
+    let end = encoder.writeSegment(headers.head, out, encoder.beginBlock(out, at));
+    if (this.deflation !== undefined) {
+      end = headers.encodings.write(this.deflation.codec.name, out, end);
+    }
     return this.headFields.length === 0 ? end : encoder.writeFields(this.headFields, out, end);
   }
 
@@ -244,17 +284,32 @@ export class ServerStream implements TransportStream {
   // MessageSink.
 
   onMessage(message: Buffer, compressed: boolean): void {
-    if (!compressed) {
-      this.listener?.onMessage(message);
-      return;
+    if (compressed) this.inflate(message);
+    else this.listener?.onMessage(message, false);
+  }
+
+  private inflate(message: Buffer): void {
+    if (this.ended) return;
+    if (this.inflation === undefined) {
+      const { encoding } = this.head;
+      const codec = messageCodec(encoding);
+      if (codec === undefined) {
+        this.refuseEncoding(encoding);
+        return;
+      }
+      this.inflation = new MessageInflation(this, codec);
     }
-    const encoding = this.head.encoding;
+    this.inflation.take(message);
+  }
+
+  private refuseEncoding(encoding: string): void {
     if (encoding === '' || encoding === 'identity') {
       this.refuse(Status.INTERNAL, 'a compressed message without grpc-encoding');
-    } else {
-      const text = `grpc-encoding ${encoding} is not supported; send identity`;
-      this.refuse(Status.UNIMPLEMENTED, text);
+      return;
     }
+    const known = acceptEncoding();
+    const text = `grpc-encoding ${quoted(encoding)} is not supported; send one of ${known}`;
+    this.refuse(Status.UNIMPLEMENTED, text, ['grpc-accept-encoding', known]);
   }
 
   mayAllocate(length: number): boolean {
@@ -266,13 +321,47 @@ export class ServerStream implements TransportStream {
   }
 
   /** The request broke a rule: the client gets a status, the handler hears that it is over. */
-  private refuse(code: Status, details: string): void {
+  private refuse(code: Status, details: string, trailers: HeaderFields = NO_FIELDS): void {
     const listener = this.listener;
-    this.end(code, details, NO_FIELDS);
+    this.end(code, details, trailers);
     listener?.onCancel(details);
   }
 
   onEnd(): void {
+    if (this.inflation?.holdsEnd()) return;
     this.listener?.onHalfClose();
+  }
+
+  // InflationTarget, DeflationTarget.
+
+  get connection(): Connection {
+    return this.transport.connection;
+  }
+
+  onInflated(message: Buffer): void {
+    this.listener?.onMessage(message, true);
+  }
+
+  onInflationFault(code: Status, details: string): void {
+    this.refuse(code, details);
+  }
+
+  onInflationDone(): void {
+    this.request(0);
+  }
+
+  onDeflationFault(details: string): void {
+    if (!this.ended) {
+      this.refuse(Status.INTERNAL, details);
+      return;
+    }
+    // The status that was given waits behind the messages, and cannot be that any more.
+    this.code = Status.INTERNAL;
+    this.details = details;
+    this.trailers = NO_FIELDS;
+  }
+
+  onDeflationDone(): void {
+    this.transport.appendTrailers(this.out, !this.remoteEnded);
   }
 }

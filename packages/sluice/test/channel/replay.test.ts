@@ -3,9 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CallPlacer, ClientCall } from '#sluice/channel/call.js';
+import { ClientCall } from '#sluice/channel/call.js';
+import type { CallPlacer } from '#sluice/channel/call-handle.js';
+import type { CallDefaults } from '#sluice/channel/call-options.js';
+import { CredentialsLine } from '#sluice/channel/credentials-line.js';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import { Status } from '#sluice/grpc/status.js';
+import { defaultClientLimits } from '#sluice/transport/limits.js';
 import type { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { ClientEnd } from '../support/client-end.js';
 
@@ -14,12 +18,26 @@ const MIB = 1024 * 1024;
 /** Puts each call in a line that the test lets go on. */
 class Line implements CallPlacer {
   readonly wheel: TimerWheel;
+  readonly credentialsLine: CredentialsLine;
+  readonly callDefaults: CallDefaults = {
+    authority: 'test',
+    security: 'none',
+    credentials: undefined,
+    compress: undefined,
+    maxSendMessageLength: Number.POSITIVE_INFINITY,
+    interceptors: undefined,
+  };
   /** Calls that were placed again. */
   readonly again: ClientCall[] = [];
 
   constructor(end: ClientEnd) {
     this.wheel = end.wheel;
+    this.credentialsLine = new CredentialsLine(defaultClientLimits, end.wheel);
   }
+
+  settingsOf(): undefined {}
+
+  retryOf(): undefined {}
 
   place(call: ClientCall, again: boolean): void {
     call.inLine = true;
@@ -51,7 +69,7 @@ function unary(end: ClientEnd, line: Line, bytes: number, timeoutMs?: number): [
   const call = new ClientCall(line, '/s/m', { timeoutMs }, listener);
   call.start(Buffer.alloc(bytes));
   line.withdraw(call);
-  assert.ok(call.open(end.transport));
+  assert.ok(call.open(end.transport, undefined));
   return [call, ended];
 }
 
@@ -101,7 +119,7 @@ test('the server is told of the time that is left after a wait in the line', asy
   call.start(Buffer.from('x'));
   end.clock.advance(400);
   line.withdraw(call);
-  call.open(end.transport);
+  call.open(end.transport, undefined);
   await end.settle();
   assert.equal(end.peer.field(1, 'grpc-timeout'), '600m');
   call.cancel();

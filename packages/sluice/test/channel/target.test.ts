@@ -3,38 +3,62 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseTarget } from '#sluice/channel/target.js';
+import { registerResolver } from '#sluice/channel/resolver.js';
+import { parseTargetUri } from '#sluice/channel/target.js';
 import { type ChannelOptions, connect } from '#sluice/index.js';
 
-function tcp(host: string, port: number, authority: string): unknown {
-  return { endpoint: { kind: 'tcp', host, port }, authority };
+type Parts = readonly [scheme: string, authority: string, path: string];
+
+function parts(target: string): Parts {
+  const { scheme, authority, path, text } = parseTargetUri(target);
+  assert.equal(text, target);
+  return [scheme, authority, path];
 }
 
-function unix(path: string): unknown {
-  return { endpoint: { kind: 'unix', path }, authority: 'localhost' };
-}
-
-describe('a target', () => {
-  for (const [target, parsed] of [
-    ['localhost:50051', tcp('localhost', 50_051, 'localhost:50051')],
-    ['127.0.0.1:1', tcp('127.0.0.1', 1, '127.0.0.1:1')],
-    ['a-host.example.com:65535', tcp('a-host.example.com', 65_535, 'a-host.example.com:65535')],
-    ['host', tcp('host', 443, 'host:443')],
-    ['[::1]:8080', tcp('::1', 8_080, '[::1]:8080')],
-    ['[2001:db8::1]', tcp('2001:db8::1', 443, '[2001:db8::1]:443')],
-    ['dns:host:1', tcp('host', 1, 'host:1')],
-    ['dns:///host:1', tcp('host', 1, 'host:1')],
-    ['dns://8.8.8.8/host:1', tcp('host', 1, 'host:1')],
-    ['ipv4:127.0.0.1:1', tcp('127.0.0.1', 1, '127.0.0.1:1')],
-    ['ipv6:[::1]:1', tcp('::1', 1, '[::1]:1')],
-    ['unix:/run/a.sock', unix('/run/a.sock')],
-    ['unix:///run/a.sock', unix('/run/a.sock')],
-    ['unix:relative.sock', unix('relative.sock')],
+describe('a target taken apart', () => {
+  for (const [target, expected] of [
+    ['localhost:50051', ['dns', '', 'localhost:50051']],
+    ['host', ['dns', '', 'host']],
+    ['[::1]:8080', ['dns', '', '[::1]:8080']],
+    ['dns:host:1', ['dns', '', 'host:1']],
+    ['dns:///host:1', ['dns', '', 'host:1']],
+    ['DNS:///Host:1', ['dns', '', 'Host:1']],
+    ['dns://8.8.8.8/host:1', ['dns', '8.8.8.8', 'host:1']],
+    ['dns://8.8.8.8', ['dns', '8.8.8.8', '']],
+    ['ipv4:127.0.0.1:1,127.0.0.2:2', ['ipv4', '', '127.0.0.1:1,127.0.0.2:2']],
+    ['unix:/run/a.sock', ['unix', '', '/run/a.sock']],
+    ['unix:///run/a.sock', ['unix', '', 'run/a.sock']],
+    ['unix-abstract:name', ['unix-abstract', '', 'name']],
+    ['http://host:1', ['dns', '', 'http://host:1']],
   ] as const) {
-    it(`${target}`, () => {
-      assert.deepEqual(parseTarget(target), parsed);
+    it(`${target} is ${JSON.stringify(expected)}`, () => {
+      assert.deepEqual(parts(target), expected);
     });
   }
+
+  it('a scheme that a program registered is that from then on', () => {
+    assert.deepEqual(parts('registry+test://eu/orders'), ['dns', '', 'registry+test://eu/orders']);
+    registerResolver({
+      scheme: 'registry+test',
+      authority: ({ path }) => path,
+      create: () => ({ resolve(): void {}, close(): void {} }),
+    });
+    assert.deepEqual(parts('registry+test://eu/orders'), ['registry+test', 'eu', 'orders']);
+    assert.deepEqual(parts('registry+test:orders'), ['registry+test', '', 'orders']);
+  });
+
+  it('a scheme that no target could name is refused', () => {
+    const scheme = 'Not A Scheme';
+    assert.throws(
+      () =>
+        registerResolver({
+          scheme,
+          authority: () => '',
+          create: () => ({ resolve(): void {}, close(): void {} }),
+        }),
+      { name: 'TypeError', message: /^the scheme "Not A Scheme" cannot be registered; / },
+    );
+  });
 
   for (const target of [
     '',
@@ -47,17 +71,35 @@ describe('a target', () => {
     '::1:50051',
     '[::1',
     '[]:1',
+    '[1.2.3.4]:1',
+    '[:::]:1',
     'a host:1',
+    'a\0b:1',
+    'a,b:1',
+    'user@host:1',
     'http://host:1',
     'host:1/path',
     'dns:///',
+    'dns://8.8.8.8',
+    'ipv4:',
+    'ipv4:host:1',
+    'ipv4:127.0.0.1:1,',
+    'ipv4:[::1]:1',
+    'ipv4://8.8.8.8/127.0.0.1:1',
+    'ipv6:127.0.0.1:1',
+    'ipv6:::1:x',
+    'static:',
+    'static:a:1,b:x',
     'unix:',
+    'unix:///',
+    'unix://run/a.sock',
+    'unix-abstract:',
   ]) {
     it(`${JSON.stringify(target)} is refused by name, with the forms that are understood`, () => {
       assert.throws(
         () => connect(target),
         new TypeError(
-          `target ${JSON.stringify(target)} is not understood; use "host:port", "[v6]:port", "dns:///host:port" or "unix:/path"`,
+          `target ${JSON.stringify(target)} is not understood; use "host:port", "[v6]:port", "dns:///host:port", "ipv4:a:port,b:port", "ipv6:[a]:port,[b]:port", "static:a:port,b:port", "unix:/path" or "unix-abstract:name"`,
         ),
       );
     });

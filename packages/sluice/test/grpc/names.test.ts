@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  ACCEPT_ENCODING,
+  acceptEncoding,
   EncodingBit,
-  isMessageEncoding,
+  encodingBit,
   parseAcceptEncoding,
 } from '#sluice/grpc/compression-names.js';
 import { contentSubtype, isGrpcContentType } from '#sluice/grpc/content-type.js';
@@ -35,13 +35,13 @@ test('content types of gRPC are told from others, with their subtype', () => {
 test('an accept list is read as the known encodings in it; identity is always accepted', () => {
   const { identity, gzip, deflate } = EncodingBit;
   const cases: [string, number][] = [
-    [ACCEPT_ENCODING, identity | gzip | deflate],
+    [acceptEncoding(), identity | gzip | deflate],
     ['', identity],
     ['gzip', identity | gzip],
     ['identity, deflate ,gzip', identity | gzip | deflate],
     ['br,zstd,deflate', identity | deflate],
     ['GZIP,__proto__,toString', identity],
-    [ACCEPT_ENCODING, identity | gzip | deflate],
+    [acceptEncoding(), identity | gzip | deflate],
   ];
   for (const [list, mask] of cases) {
     assert.equal(parseAcceptEncoding(list), mask, list);
@@ -50,8 +50,8 @@ test('an accept list is read as the known encodings in it; identity is always ac
 });
 
 test('only the encodings that can be decoded are known', () => {
-  for (const name of ['identity', 'gzip', 'deflate']) assert.ok(isMessageEncoding(name));
+  for (const name of ['identity', 'gzip', 'deflate']) assert.ok(encodingBit(name) !== 0);
   for (const name of ['', 'br', 'Gzip', 'snappy', '__proto__']) {
-    assert.ok(!isMessageEncoding(name));
+    assert.equal(encodingBit(name), 0);
   }
 });

@@ -217,7 +217,14 @@ describe('the context of a handler', () => {
     const context = await contextOf(channel, server);
     assert.equal(context.path, PATH);
     assert.equal(context.authority, `127.0.0.1:${port}`);
-    assert.equal(context.peer, channel.stats().connections[0]?.local);
+    assert.equal(context.peer.address, channel.stats().connections[0]?.local);
+    assert.equal(String(context.peer), context.peer.address);
+    assert.deepEqual(
+      [context.peer.encrypted, context.peer.authorized, context.peer.certificate],
+      [false, false, undefined],
+    );
+    assert.equal(context.method.path, PATH);
+    assert.equal(context.method.kind, 'unary');
     assert.deepEqual(context.metadata.getAll('x-text'), ['a', 'b']);
     assert.deepEqual(Buffer.from(context.metadata.get('x-bytes-bin') ?? ''), Buffer.from([1, 2]));
     assert.match(context.metadata.get('user-agent') ?? '', /^grpc-node-sluice/);

@@ -31,6 +31,13 @@ export async function textsOf(stream: AsyncIterable<Buffer>): Promise<string[]> 
   return texts;
 }
 
+/** All messages of a stream. */
+export async function messagesOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const messages: T[] = [];
+  for await (const message of stream) messages.push(message);
+  return messages;
+}
+
 /** A promise and its resolve. */
 export interface Signal<T = void> {
   readonly happened: Promise<T>;

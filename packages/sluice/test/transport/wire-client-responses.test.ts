@@ -273,10 +273,10 @@ test('a message of exactly the limit is taken', async () => {
   );
 });
 
-test('a compressed message that nobody offered to take is a fault of the server', async () => {
+test('a compressed message without an encoding is a fault of the server', async () => {
   await expectCall(
     (peer) => peer.headers(1, HEAD).data(1, framed('x', true)),
-    ['head', 'end INTERNAL: a compressed message, though no encoding was offered'],
+    ['head', 'end INTERNAL: a compressed message without grpc-encoding'],
     ['RST_STREAM 1 CANCEL'],
   );
 });

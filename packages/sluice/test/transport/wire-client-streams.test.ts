@@ -41,7 +41,7 @@ test('request headers are those of gRPC: pseudo-fields, timeout, the rest, then 
     [
       ...[':method', 'POST', ':scheme', 'http', ':path', '/s/m', ':authority', 'test:1'],
       ...['grpc-timeout', '1500m', 'te', 'trailers', 'content-type', 'application/grpc'],
-      ...['user-agent', 'test', 'k', 'v'],
+      ...['user-agent', 'test', 'grpc-accept-encoding', 'identity,deflate,gzip', 'k', 'v'],
     ],
   ]);
   call.stream.cancel();

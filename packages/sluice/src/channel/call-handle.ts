@@ -1,0 +1,65 @@
+// What a call is to whoever makes it, and what it asks of its channel: the interfaces between the
+// kinds of calls, attempts, retries and the channel.
+// Invariant: callbacks come from inside the transport and are called in the order of the wire.
+// Not here: what a call does (call.ts), its options (call-options.ts).
+
+import type { Metadata } from '../grpc/metadata.ts';
+import type { Status } from '../grpc/status.ts';
+import type { TimerWheel } from '../transport/timer-wheel.ts';
+import type { ClientCall } from './call.ts';
+import type { CallDefaults, CallOptions, MethodSettings } from './call-options.ts';
+import type { CallLine, CredentialsLine } from './credentials-line.ts';
+
+/** Who makes a call at the callback level. Exceptions thrown here are bugs and crash the process. */
+export interface CallListener {
+  onHeader(header: Metadata): void;
+  /**
+   * A message that was asked for with `request`; the buffer is the listener's to keep. `compressed`
+   * says whether it came like that.
+   */
+  onMessage(message: Buffer, compressed: boolean): void;
+  /** Room again after `send` said false. */
+  onWritable(): void;
+  /** The last thing a call does. */
+  onEnd(code: Status, details: string, trailer: Metadata): void;
+}
+
+/** A call as whoever makes it sees it, whatever it consists of. */
+export interface CallHandle {
+  /** True once onEnd was called. */
+  readonly isEnded: boolean;
+  /** Begins, once; `message` is the whole request of a call that sends one. */
+  start(message: Uint8Array | undefined): void;
+  /**
+   * Queues a message; it must not change until it was written.
+   * @returns false when the caller should wait for onWritable
+   */
+  send(message: Uint8Array): boolean;
+  /** No more messages. */
+  halfClose(): void;
+  /** Asks for so many more messages; nothing arrives unasked. */
+  request(count: number): void;
+  /** Ends the call with CANCELLED; the server is told if it knows of the call. */
+  cancel(details?: string): void;
+  /** Ends the call for a reason of ours. */
+  abandon(code: Status, details: string): void;
+}
+
+/** Makes the calls of a method that a retry or hedging policy applies to. */
+export interface RetrySource {
+  newCall(path: string, options: CallOptions, listener: CallListener): CallHandle;
+}
+
+/** What a call asks of its channel. */
+export interface CallPlacer extends CallLine {
+  readonly wheel: TimerWheel;
+  readonly callDefaults: CallDefaults;
+  /** What the service config says of a method. */
+  settingsOf(path: string): MethodSettings | undefined;
+  /** Who makes calls of a method that are tried more than once. */
+  retryOf(path: string): RetrySource | undefined;
+  /** Finds a stream, queues the call, or ends it. */
+  place(call: ClientCall, again: boolean): void;
+  /** Where calls wait for their credentials, before they are placed. */
+  readonly credentialsLine: CredentialsLine;
+}

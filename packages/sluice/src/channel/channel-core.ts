@@ -1,0 +1,312 @@
+// What a channel is made of: resolution and balancing, the placement of its calls, its subchannels,
+// its connectivity state and its idleness.
+// Invariants: nothing a caller does grows memory past the limits; a channel without calls for its
+// idle timeout holds no connection. gRPC connectivity-semantics-and-api.md.
+// Not here: the public face (channel.ts), what a call does (call.ts), where it goes (placement.ts).
+
+import { Status } from '../grpc/status.ts';
+import type { LimitReading } from '../transport/admission.ts';
+import { systemClock, type TimerHandle } from '../transport/clock.ts';
+import { connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
+import { type ClientLimits, defaultClientLimits, resolveLimits } from '../transport/limits.ts';
+import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
+import { WheelTimeout } from '../transport/wheel-timeout.ts';
+import type { BalancedSubchannel } from './balancer.ts';
+import { ClientCall } from './call.ts';
+import type { CallPlacer, RetrySource } from './call-handle.ts';
+import type { CallDefaults, MethodSettings } from './call-options.ts';
+import {
+  type ChannelOptions,
+  type ConnectionSettings,
+  callDefaults,
+  checkOptions,
+  connectionSettings,
+} from './channel-options.ts';
+import { ChannelSubchannel } from './channel-subchannel.ts';
+import { CredentialsLine } from './credentials-line.ts';
+import { readServiceConfig } from './parsed-service-config.ts';
+import { Placement, type PlacementHost } from './placement.ts';
+import { type BackendAddress, resolverFactory } from './resolver.ts';
+import { ResolvingBalancer, type ResolvingBalancerHost } from './resolving-balancer.ts';
+import { StateWatch, type WatchOptions } from './state-watch.ts';
+import type { ConnectivityState, Subchannel } from './subchannel.ts';
+import { processPool, SubchannelPool } from './subchannel-pool.ts';
+import { parseTargetUri } from './target.ts';
+
+/** Milliseconds without calls after which a channel gives its connections up. */
+const IDLE_TIMEOUT_MS: number = 30 * 60 * 1_000;
+
+/** An idle timeout is watched in so many steps: what is late is late by one of them. */
+const IDLE_STEPS = 10;
+
+/** The inside of one channel; its parts know it by the interfaces it implements. */
+export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancerHost {
+  readonly wheel: TimerWheel;
+  readonly callDefaults: CallDefaults;
+  readonly credentialsLine: CredentialsLine;
+  readonly random: () => number;
+  readonly limits: ClientLimits;
+  readonly policy: 'wait' | 'fail';
+  readonly backendName: string;
+  readonly balancing: ResolvingBalancer;
+  private readonly placement: Placement;
+  private readonly pool: SubchannelPool;
+  private readonly settings: ConnectionSettings;
+  /** What the balancer holds. */
+  private readonly held: Set<ChannelSubchannel>;
+  /** Every subchannel that calls of this channel may be on. */
+  private readonly backends: Set<Subchannel>;
+  private readonly watch: StateWatch;
+  private readonly idleTimeoutMs: number;
+  private idleTimer: WheelTimeout | undefined;
+  /** Calls placed, and how many there were, for how many steps, when idleness was last looked at. */
+  private placed: number;
+  private placedBefore: number;
+  private quietSteps: number;
+  private closed: boolean;
+  private hold: TimerHandle | undefined;
+
+  /** @throws TypeError or RangeError for a target or option that is not understood */
+  constructor(target: string, options: ChannelOptions) {
+    const uri = parseTargetUri(target);
+    const resolver = resolverFactory(uri.scheme);
+    if (resolver === undefined) throw new TypeError(`no resolver for the target ${target}`);
+    const authority = resolver.authority(uri);
+    checkOptions(options);
+    this.wheel = processWheel;
+    this.random = Math.random;
+    this.limits = resolveLimits(defaultClientLimits, options.limits);
+    this.policy = options.admissionPolicy ?? 'wait';
+    this.backendName = uri.scheme === 'dns' ? authority : target;
+    this.pool = options.shareConnections === false ? new SubchannelPool() : processPool;
+    this.settings = connectionSettings(authority, options, this.limits, this.wheel);
+    this.credentialsLine = new CredentialsLine(this.limits, this.wheel);
+    this.callDefaults = callDefaults(authority, uri.scheme.startsWith('unix'), options);
+    this.held = new Set();
+    this.backends = new Set();
+    this.watch = new StateWatch();
+    this.idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    this.idleTimer = undefined;
+    this.placed = 0;
+    this.placedBefore = 0;
+    this.quietSteps = 0;
+    this.closed = false;
+    this.hold = undefined;
+    this.balancing = new ResolvingBalancer(
+      {
+        uri,
+        resolver,
+        serviceConfig: readServiceConfig(options.serviceConfig),
+        lookUpServiceConfig: options.lookUpServiceConfig ?? false,
+        proxy: options.proxy,
+      },
+      this,
+    );
+    this.placement = new Placement(this);
+  }
+
+  // Connectivity.
+
+  /** Resolves when a call would be admitted; rejects never, but stays pending while none would. */
+  ready(): Promise<void> {
+    this.exitIdle();
+    return this.placement.ready();
+  }
+
+  /** Connectivity: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN. */
+  get state(): ConnectivityState {
+    return this.closed ? 'SHUTDOWN' : this.balancing.state;
+  }
+
+  /** Resolves with the first state that is not `known`. */
+  watchState(known: ConnectivityState, options: WatchOptions): Promise<ConnectivityState> {
+    return this.watch.next(() => this.state, known, options, this.wheel);
+  }
+
+  // Figures.
+
+  /** Every queue, window and limit as it stands; cheap enough for ten times a second. */
+  stats(): RuntimeStats {
+    const now = this.wheel.now();
+    const { line } = this.placement;
+    const limits: Record<string, LimitReading> = this.placement.readings();
+    const connections: RuntimeStats['connections'] = [];
+    for (const { transport: current, live } of this.subchannels()) {
+      if (current !== undefined) addReadings(limits, current.admission.readings());
+      for (const { transport, id, names, sinceMs } of live) {
+        const identity = { id, names, sinceMs, state: transport.state };
+        connections.push(connectionStats(transport.connection, identity));
+      }
+    }
+    return {
+      state: this.state,
+      waitingCalls: line.size,
+      oldestWaitMs: line.first === undefined ? 0 : Math.round(now - line.first.waitingSinceMs),
+      limits,
+      connections,
+    };
+  }
+
+  // Those given up are forgotten once nothing of them is left.
+  private subchannels(): Set<Subchannel> {
+    for (const backend of this.backends) {
+      if (backend.state === 'SHUTDOWN' && backend.live.size === 0) this.backends.delete(backend);
+    }
+    return this.backends;
+  }
+
+  // The end.
+
+  /** Ends the channel: open and waiting calls fail with UNAVAILABLE, connections close. */
+  close(): Promise<void> {
+    const reason = 'the channel was closed';
+    if (!this.closed) {
+      this.closed = true;
+      this.idleTimer?.cancel();
+      this.placement.fail(reason);
+      this.credentialsLine.fail(reason);
+      this.balancing.close();
+      for (const backend of this.backends) this.endCalls(backend, reason);
+      this.watch.tell();
+      this.onWaiting();
+    }
+    const closing: Promise<void>[] = [];
+    for (const backend of this.backends) {
+      if (!backend.used) closing.push(backend.whenClosed());
+    }
+    return Promise.all(closing).then(() => {});
+  }
+
+  // One that other channels use stays, without the calls of this one.
+  private endCalls({ live, used }: Subchannel, reason: string): void {
+    for (const { transport } of live) {
+      if (!used) {
+        transport.close(reason);
+        continue;
+      }
+      for (const caller of transport.listeners()) {
+        if (caller instanceof ClientCall) caller.endOf(this, reason);
+      }
+    }
+  }
+
+  // CallPlacer.
+
+  settingsOf(path: string): MethodSettings | undefined {
+    return this.balancing.parsed.methods.configOf(path);
+  }
+
+  retryOf(_path: string): RetrySource | undefined {
+    return undefined;
+  }
+
+  place(call: ClientCall, again: boolean): void {
+    if (this.closed) {
+      call.refuse(Status.UNAVAILABLE, 'the channel is closed');
+      return;
+    }
+    this.placed += 1;
+    if (this.balancing.state === 'IDLE') this.exitIdle();
+    this.placement.place(call, again);
+  }
+
+  onHeld(call: ClientCall, bytes: number): void {
+    this.placement.onHeld(call, bytes);
+  }
+
+  withdraw(call: ClientCall): void {
+    this.placement.withdraw(call);
+  }
+
+  waitReason(): string {
+    return this.placement.waitReason();
+  }
+
+  // PlacementHost, ResolvingBalancerHost.
+
+  get subchannelCount(): number {
+    return this.held.size;
+  }
+
+  createSubchannel(
+    address: BackendAddress,
+    onState: (subchannel: BalancedSubchannel) => void,
+  ): BalancedSubchannel {
+    const shared = this.pool.take({ ...this.settings, endpoint: address.endpoint });
+    this.backends.add(shared);
+    const made = new ChannelSubchannel(address, shared, {
+      onState,
+      onCapacity: () => this.placement.pump(),
+      onReleased: () => this.held.delete(made),
+    });
+    this.held.add(made);
+    return made;
+  }
+
+  onUpdate(): void {
+    // From inside the constructor nobody waits yet.
+    if (this.closed || this.placement === undefined) return;
+    this.watch.tell();
+    this.placement.onPicker();
+    if (this.balancing.state === 'IDLE' && this.placement.waited) this.exitIdle();
+    this.onWaiting();
+  }
+
+  // Between two attempts to connect no socket holds the process, and timers of the wheel never do:
+  // whoever waits must.
+  onWaiting(): void {
+    const holds = !this.closed && this.placement.waited && this.balancing.state !== 'READY';
+    if (holds === (this.hold !== undefined)) return;
+    if (this.hold !== undefined) systemClock.clearTimer(this.hold);
+    this.hold = holds ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true) : undefined;
+  }
+
+  // Idleness.
+
+  /** Resolves and connects, unless that is under way. */
+  exitIdle(): void {
+    if (this.closed) return;
+    if (this.idleTimer === undefined) this.watchIdleness();
+    this.balancing.exitIdle();
+  }
+
+  private watchIdleness(): void {
+    this.quietSteps = 0;
+    if (this.idleTimeoutMs === Number.POSITIVE_INFINITY) return;
+    const step = this.idleTimeoutMs / IDLE_STEPS;
+    const look = (): void => {
+      const busy = this.placed !== this.placedBefore || this.placement.waited || this.hasStreams();
+      this.placedBefore = this.placed;
+      this.quietSteps = busy ? 0 : this.quietSteps + 1;
+      if (this.quietSteps < IDLE_STEPS) {
+        this.idleTimer = new WheelTimeout(this.wheel, step, look);
+        return;
+      }
+      this.idleTimer = undefined;
+      this.balancing.enterIdle();
+    };
+    this.idleTimer = new WheelTimeout(this.wheel, step, look);
+  }
+
+  private hasStreams(): boolean {
+    for (const { live } of this.subchannels()) {
+      for (const { transport } of live) if (transport.listeners().length > 0) return true;
+    }
+    return false;
+  }
+}
+
+// Limits are per connection: the depth shown is that of the fullest one.
+function addReadings(into: Record<string, LimitReading>, from: Record<string, LimitReading>): void {
+  for (const [name, reading] of Object.entries(from)) {
+    const before = into[name];
+    into[name] =
+      before === undefined
+        ? reading
+        : {
+            ...reading,
+            depth: Math.max(before.depth, reading.depth),
+            acted: before.acted + reading.acted,
+          };
+  }
+}

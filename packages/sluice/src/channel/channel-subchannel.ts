@@ -1,0 +1,65 @@
+// A channel's hold on a subchannel that others may use too: what its balancer sees, and where the
+// channel finds the transport of a pick.
+// Invariant: after `release` nothing is heard of it, and it stays readable.
+// Not here: connecting (subchannel.ts), whom the channel picks (balancers/).
+
+import type { ClientTransport } from '../transport/client-transport.ts';
+import type { BalancedSubchannel } from './balancer.ts';
+import type { BackendAddress } from './resolver.ts';
+import type { ConnectivityState, Subchannel, SubchannelUser } from './subchannel.ts';
+
+/** What a channel and its balancer hear. */
+export interface ChannelSubchannelListener {
+  onState(subchannel: BalancedSubchannel): void;
+  /** A call more may be admitted here than a moment ago. */
+  onCapacity(): void;
+  onReleased(): void;
+}
+
+/** One address of a channel, connected or not. */
+export class ChannelSubchannel implements BalancedSubchannel, SubchannelUser {
+  readonly address: BackendAddress;
+  readonly shared: Subchannel;
+  private readonly listener: ChannelSubchannelListener;
+  private released: boolean;
+
+  constructor(address: BackendAddress, shared: Subchannel, listener: ChannelSubchannelListener) {
+    this.address = address;
+    this.shared = shared;
+    this.listener = listener;
+    this.released = false;
+    shared.addUser(this);
+  }
+
+  get state(): ConnectivityState {
+    return this.released ? 'SHUTDOWN' : this.shared.state;
+  }
+
+  get lastFailure(): string {
+    return this.shared.lastFailure;
+  }
+
+  /** Takes new calls; undefined unless READY. */
+  get transport(): ClientTransport | undefined {
+    return this.released ? undefined : this.shared.transport;
+  }
+
+  connect(): void {
+    if (!this.released) this.shared.connect();
+  }
+
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.shared.removeUser(this);
+    this.listener.onReleased();
+  }
+
+  onState(): void {
+    this.listener.onState(this);
+  }
+
+  onCapacity(): void {
+    this.listener.onCapacity();
+  }
+}

@@ -1,0 +1,117 @@
+// How many handlers a server runs over all its connections, and what it turns away before they run.
+// Invariants: `running` is what slots hold, no more and no less; who is turned away is told at its
+// request headers, before a message of it was read.
+// Not here: limits per connection (transport/request-intake.ts).
+
+import { Metadata } from '../grpc/metadata.ts';
+import { Status } from '../grpc/status.ts';
+import { StatusError } from '../grpc/status-error.ts';
+import type { Peer } from '../transport/peer.ts';
+import type { ServerStream } from '../transport/server-stream.ts';
+
+/** A call that has only just arrived, as `ServerOptions.shed` is asked about it. */
+export interface ArrivingCall {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** Request metadata; made when read. */
+  readonly metadata: Metadata;
+  readonly peer: Peer;
+  /** Handlers that run on this server now, over all connections. */
+  readonly running: number;
+}
+
+/**
+ * Whether a call is turned away, and with what. A `grpc-retry-pushback-ms` in the error's metadata
+ * tells clients when to try again (gRFC A6).
+ */
+export type Shedding = (call: ArrivingCall) => StatusError | undefined;
+
+/** What all slots of a server share. */
+export class HandlerLoad {
+  /** Handlers running. */
+  running: number;
+  /** Calls that `limit` turned away. */
+  refused: number;
+  /** Calls that `shed` turned away. */
+  shedCalls: number;
+  readonly limit: number;
+  readonly shed: Shedding | undefined;
+  private readonly onHandlerError: (error: unknown, path: string) => void;
+
+  constructor(
+    limit: number,
+    shed: Shedding | undefined,
+    onHandlerError: (error: unknown, path: string) => void,
+  ) {
+    this.running = 0;
+    this.refused = 0;
+    this.shedCalls = 0;
+    this.limit = limit;
+    this.shed = shed;
+    this.onHandlerError = onHandlerError;
+  }
+
+  /** Why a call is not taken, or undefined. */
+  refusal(stream: ServerStream, peer: Peer): StatusError | undefined {
+    if (this.running >= this.limit) {
+      this.refused += 1;
+      const text = `refused by the total-handlers limit: ${this.running} of ${this.limit} run on this server; slow down or raise limits.totalHandlers on the server`;
+      return StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
+    }
+    return this.shed === undefined ? undefined : this.askShedding(this.shed, stream, peer);
+  }
+
+  private askShedding(shed: Shedding, stream: ServerStream, peer: Peer): StatusError | undefined {
+    const { path } = stream.head;
+    let error: StatusError | undefined;
+    try {
+      error = shed(new Arrival(stream, peer, this.running));
+    } catch (thrown) {
+      error = thrown instanceof StatusError ? thrown : this.failure(thrown, path);
+    }
+    if (error === undefined) return undefined;
+    this.shedCalls += 1;
+    return error.code === Status.OK ? this.failure(error, path) : error;
+  }
+
+  /** What a client is told of an error that is no status; the server's user hears all of it. */
+  private failure(error: unknown, path: string): StatusError {
+    this.report(error, path);
+    return StatusError.refusal(Status.INTERNAL, HANDLER_FAILED);
+  }
+
+  // What the reporter throws is for the process to hear of, not for the connection that is being read.
+  report(error: unknown, path: string): void {
+    try {
+      this.onHandlerError(error, path);
+    } catch (thrown) {
+      setImmediate(() => {
+        throw thrown;
+      });
+    }
+  }
+}
+
+/** All that clients hear of an error that a handler, an interceptor or `shed` threw. */
+export const HANDLER_FAILED = 'the handler failed';
+
+class Arrival implements ArrivingCall {
+  readonly path: string;
+  readonly peer: Peer;
+  readonly running: number;
+  private readonly stream: ServerStream;
+  private read: Metadata | undefined;
+
+  constructor(stream: ServerStream, peer: Peer, running: number) {
+    this.path = stream.head.path;
+    this.peer = peer;
+    this.running = running;
+    this.stream = stream;
+    this.read = undefined;
+  }
+
+  get metadata(): Metadata {
+    this.read ??= Metadata.fromFields(this.stream.head.metadata);
+    return this.read;
+  }
+}
