@@ -21,12 +21,12 @@ export {
   type PickTracker,
   registerBalancer,
 } from './channel/balancer.ts';
-export type { CallListener } from './channel/call-handle.ts';
 export {
   type CallCredentials,
   type CredentialsRequest,
   combineCredentials,
 } from './channel/call-credentials.ts';
+export type { CallListener } from './channel/call-handle.ts';
 export type { CallOptions, ChildCall, ParentCall } from './channel/call-options.ts';
 export { type Call, Channel, connect } from './channel/channel.ts';
 export type { ChannelOptions } from './channel/channel-options.ts';
@@ -90,7 +90,7 @@ export type {
 export type { MethodOptions, MethodTarget } from './server/served-method.ts';
 export { createServer, Server } from './server/server.ts';
 export type { ServerOptions } from './server/server-options.ts';
-export type { HandlerOf, ServiceHandlers } from './server/service-handlers.ts';
+export type { HandlerOf, ServiceHandlers, UntypedHandler } from './server/service-handlers.ts';
 export type { BidiStreamingHandler, ClientStreamingHandler } from './server/streaming-handler.ts';
 export type { ServerStreamingHandler, UnaryHandler } from './server/unary-handler.ts';
 export {
@@ -99,8 +99,18 @@ export {
   type MethodTypesOf,
   methodOf,
   serviceMethods,
+  type TypedMethod,
 } from './service/any-service.ts';
+export type { MethodTypes } from './service/method-types.ts';
+export { withMethodsOf } from './service/protobuf-ts.ts';
+export type { ServiceMethod } from './service/service-method.ts';
 export type { LimitReading } from './transport/admission.ts';
+export {
+  type CertificateFiles,
+  type CertificateFilesOptions,
+  type CertificateMaterial,
+  certificateFiles,
+} from './transport/certificate-files.ts';
 export type { KeepaliveOptions } from './transport/client-keepalive.ts';
 export type { ConnectionStats, RuntimeStats } from './transport/connection-stats.ts';
 export type { ClientTlsOptions } from './transport/connector.ts';

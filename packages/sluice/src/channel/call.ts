@@ -24,7 +24,7 @@ import {
   failureOfCredentials,
 } from './call-credentials.ts';
 import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
-import type { CallOptions, ChildCall, ParentCall } from './call-options.ts';
+import type { CallOptions, ChildCall, MethodSettings, ParentCall } from './call-options.ts';
 import type { CallLine } from './credentials-line.ts';
 
 const NO_FIELDS: HeaderFields = [];
@@ -56,6 +56,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
   private readonly placer: CallPlacer;
   private readonly listener: CallListener;
   private readonly options: CallOptions;
+  private readonly settings: MethodSettings | undefined;
   /** Request metadata, flat. */
   fields: HeaderFields;
   private timeoutMs: number;
@@ -100,6 +101,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     this.placer = placer;
     this.listener = listener;
     this.options = options;
+    this.settings = settings;
     this.fields = options.metadata?.toFields() ?? NO_FIELDS;
     this.metadataBytes = this.fields.length === 0 ? 0 : metadataCharge(this.fields);
     this.timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
@@ -386,7 +388,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
 
   private maxReceiveLength(transport: ClientTransport): number {
     const own = this.options.maxReceiveMessageLength ?? transport.maxReceiveMessageLength;
-    const settings = this.placer.settingsOf(this.path);
+    const { settings } = this;
     return settings === undefined ? own : stricter(own, settings.maxResponseBytes);
   }
 

@@ -168,7 +168,12 @@ export class Server {
   }
 
   /** A call of any kind with callbacks and bytes. */
-  handle(path: string, handler: CallHandler, options?: MethodOptions): this {
+  handle(
+    target: string | { readonly path: string },
+    handler: CallHandler,
+    options?: MethodOptions,
+  ): this {
+    const path = typeof target === 'string' ? target : target.path;
     this.router.addCallbacks(path, handler, options);
     return this;
   }

@@ -7,7 +7,7 @@
 
 import { ErrorCode } from '../frames/error-code.ts';
 import type { MessageCodec } from '../grpc/compression-codec.ts';
-import { acceptEncoding, messageCodec } from '../grpc/compression-names.ts';
+import { acceptEncoding } from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { Status } from '../grpc/status.ts';
 import { encodeTimeout } from '../grpc/timeout.ts';
@@ -20,8 +20,6 @@ import { DataItem, endOfStream } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { DEFAULT_WINDOW, MAX_FOREIGN_BODY, MAX_REPLAY_BYTES } from './limits.ts';
-import { type DeflationTarget, MessageDeflation } from './message-deflation.ts';
-import { type InflationTarget, MessageInflation } from './message-inflation.ts';
 import { OutStream } from './out-stream.ts';
 import {
   parseResponseHead,
@@ -30,6 +28,7 @@ import {
   type Trailers,
 } from './response-head.ts';
 import { httpText, quoted, resetText, statusOfErrorCode, statusOfHttp } from './status-mapping.ts';
+import { type CompressedStream, StreamCompression } from './stream-compression.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who makes the call. Called from inside the transport; must not throw. */
@@ -68,7 +67,7 @@ function parsed(block: HeaderBlock): ParsedBlock {
   return made;
 }
 
-export class ClientStream implements TransportStream, InflationTarget, DeflationTarget {
+export class ClientStream implements TransportStream, CompressedStream {
   readonly out: OutStream;
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
@@ -81,12 +80,8 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   private readonly fields: HeaderFields;
   /** Milliseconds for the peer's deadline; -1 for none. */
   private readonly timeoutMs: number;
-  /** Undefined for a call that does not compress. */
-  private readonly deflation: MessageDeflation | undefined;
-  /** Undefined until a compressed message came. */
-  private inflation: MessageInflation | undefined;
-  /** `grpc-encoding` of the response. */
-  private encoding: string;
+  /** Undefined while neither side compresses. */
+  private compression: StreamCompression | undefined;
   /** The caller has ended its side: what it sends after that is dropped. */
   private lastSent: boolean;
   private headSeen: boolean;
@@ -116,9 +111,8 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
     this.path = path;
     this.fields = fields;
     this.timeoutMs = timeoutMs;
-    this.deflation = codec === undefined ? undefined : new MessageDeflation(this, codec);
-    this.inflation = undefined;
-    this.encoding = 'identity';
+    this.compression = undefined;
+    if (codec !== undefined) this.compressed().deflate(codec);
     this.lastSent = false;
     this.headSeen = false;
     this.ended = false;
@@ -137,7 +131,8 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   send(message: Uint8Array, last: boolean): boolean {
     if (this.ended || this.lastSent) return true;
     this.lastSent = last;
-    if (this.deflation !== undefined) return this.deflation.send(message, last);
+    const deflation = this.compression?.deflation;
+    if (deflation !== undefined) return deflation.send(message, last);
     return this.transport.appendData(this.out, new DataItem(message, 0, last));
   }
 
@@ -162,13 +157,14 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   halfClose(): void {
     if (this.ended || this.lastSent) return;
     this.lastSent = true;
-    if (this.deflation !== undefined) this.deflation.halfClose();
+    const deflation = this.compression?.deflation;
+    if (deflation !== undefined) deflation.halfClose();
     else this.transport.appendData(this.out, endOfStream());
   }
 
   /** Asks for so many more messages. */
   request(count: number): void {
-    if (this.inflation?.holds(count)) return;
+    if (this.compression?.holds(count)) return;
     this.messages.want(count);
     this.transport.credit(this);
   }
@@ -210,8 +206,8 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   headBound(): number {
     const { headers } = this.transport;
     const bound = headers.bound(this.path, this.fields);
-    if (this.deflation === undefined) return bound;
-    return bound + headers.encodings.bound(this.deflation.codec.name);
+    const deflation = this.compression?.deflation;
+    return deflation === undefined ? bound : bound + headers.encodings.bound(deflation.codec.name);
   }
 
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
@@ -222,9 +218,8 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
       end = encoder.writeField('grpc-timeout', encodeTimeout(this.timeoutMs), out, end);
     }
     end = encoder.writeSegment(headers.constant, out, end);
-    if (this.deflation !== undefined) {
-      end = headers.encodings.write(this.deflation.codec.name, out, end);
-    }
+    const deflation = this.compression?.deflation;
+    if (deflation !== undefined) end = headers.encodings.write(deflation.codec.name, out, end);
     return this.fields.length === 0 ? end : encoder.writeFields(this.fields, out, end);
   }
 
@@ -290,7 +285,7 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
     } else {
       this.headSeen = true;
       if (!endStream) {
-        this.encoding = head.encoding;
+        if (head.encoding !== 'identity') this.compressed().encoding = head.encoding;
         this.listener.onHead(head);
         return;
       }
@@ -398,20 +393,13 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   }
 
   private inflate(message: Buffer): void {
-    if (this.inflation === undefined) {
-      const { encoding } = this;
-      const codec = messageCodec(encoding);
-      if (codec === undefined) {
-        const text =
-          encoding === 'identity' || encoding === ''
-            ? 'a compressed message without grpc-encoding'
-            : `grpc-encoding ${quoted(encoding)} is not supported; this client takes ${acceptEncoding()}`;
-        this.refuse(Status.INTERNAL, text);
-        return;
-      }
-      this.inflation = new MessageInflation(this, codec);
-    }
-    this.inflation.take(message);
+    if (this.compression?.inflate(message)) return;
+    const encoding = this.compression?.encoding ?? 'identity';
+    const text =
+      encoding === 'identity' || encoding === ''
+        ? 'a compressed message without grpc-encoding'
+        : `grpc-encoding ${quoted(encoding)} is not supported; this client takes ${acceptEncoding()}`;
+    this.refuse(Status.INTERNAL, text);
   }
 
   mayAllocate(length: number): boolean {
@@ -423,12 +411,17 @@ export class ClientStream implements TransportStream, InflationTarget, Deflation
   }
 
   onEnd(): void {
-    if (this.inflation?.holdsEnd()) return;
+    if (this.compression?.holdsEnd()) return;
     this.finish(this.code, this.details, this.trailers, false);
     this.transport.remove(this);
   }
 
-  // InflationTarget, DeflationTarget.
+  // CompressedStream.
+
+  private compressed(): StreamCompression {
+    this.compression ??= new StreamCompression(this, 'identity');
+    return this.compression;
+  }
 
   get isEnded(): boolean {
     return this.ended;

@@ -4,12 +4,7 @@
 // Not here: routing and handlers (server/).
 
 import type { ErrorCode } from '../frames/error-code.ts';
-import {
-  acceptEncoding,
-  encodingBit,
-  messageCodec,
-  sendingCodec,
-} from '../grpc/compression-names.ts';
+import { acceptEncoding, encodingBit, sendingCodec } from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
@@ -21,12 +16,11 @@ import { DataItem } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { checkMessage } from './message-check.ts';
-import { type DeflationTarget, MessageDeflation } from './message-deflation.ts';
-import { type InflationTarget, MessageInflation } from './message-inflation.ts';
 import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { quoted, resetText } from './status-mapping.ts';
+import { type CompressedStream, StreamCompression } from './stream-compression.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who serves the call. Called from inside the transport; must not throw. */
@@ -44,7 +38,7 @@ export interface ServerStreamListener {
 const NO_FIELDS: HeaderFields = [];
 const HEAD_CHARGE = 64;
 
-export class ServerStream implements TransportStream, InflationTarget, DeflationTarget {
+export class ServerStream implements TransportStream, CompressedStream {
   readonly out: OutStream;
   readonly inFlow: InFlow;
   readonly messages: MessageReader;
@@ -56,10 +50,8 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
   private listener: ServerStreamListener | undefined;
   private headFields: HeaderFields;
   private headSent: boolean;
-  /** Undefined for a call whose responses are not compressed. */
-  private deflation: MessageDeflation | undefined;
-  /** Undefined until a compressed message came. */
-  private inflation: MessageInflation | undefined;
+  /** Undefined while neither side compresses. */
+  private compression: StreamCompression | undefined;
   /** A status was given, or the call was cancelled: nothing more is taken. */
   private ended: boolean;
   private code: Status;
@@ -83,8 +75,7 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
     this.listener = undefined;
     this.headFields = NO_FIELDS;
     this.headSent = false;
-    this.deflation = undefined;
-    this.inflation = undefined;
+    this.compression = undefined;
     this.ended = false;
     this.code = Status.OK;
     this.details = '';
@@ -116,7 +107,8 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
       );
     }
     const taken = codec !== undefined && (this.head.acceptEncodings & encodingBit(name)) !== 0;
-    this.deflation = taken ? new MessageDeflation(this, codec) : undefined;
+    if (taken || this.compression !== undefined)
+      this.compressed().deflate(taken ? codec : undefined);
   }
 
   /** Response headers; sent by themselves with the first message or the status otherwise. */
@@ -144,7 +136,8 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
       return true;
     }
     if (!this.headSent) this.sendHead(NO_FIELDS);
-    if (this.deflation !== undefined) return this.deflation.send(message, false);
+    const deflation = this.compression?.deflation;
+    if (deflation !== undefined) return deflation.send(message, false);
     return this.transport.appendData(this.out, new DataItem(message, 0, false));
   }
 
@@ -157,13 +150,13 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
     this.trailers = trailers;
     this.listener = undefined;
     this.messages.destroy();
-    if (this.deflation?.holdsTrailers()) return;
+    if (this.compression?.deflation?.holdsTrailers()) return;
     this.transport.appendTrailers(this.out, !this.remoteEnded);
   }
 
   /** Asks for so many more messages. */
   request(count: number): void {
-    if (this.inflation?.holds(count)) return;
+    if (this.compression?.holds(count)) return;
     this.messages.want(count);
     this.transport.credit(this);
   }
@@ -190,18 +183,17 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
 
   headBound(): number {
     const { headers } = this.transport;
-    if (this.deflation === undefined && this.headFields.length === 0) return headers.headBound;
-    const bound = headers.headBound + HpackEncoder.bound(this.headFields);
-    if (this.deflation === undefined) return bound;
-    return bound + headers.encodings.bound(this.deflation.codec.name);
+    let bound = headers.headBound;
+    if (this.headFields.length > 0) bound += HpackEncoder.bound(this.headFields);
+    const deflation = this.compression?.deflation;
+    return deflation === undefined ? bound : bound + headers.encodings.bound(deflation.codec.name);
   }
 
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
     const { headers } = this.transport;
     let end = encoder.writeSegment(headers.head, out, encoder.beginBlock(out, at));
-    if (this.deflation !== undefined) {
-      end = headers.encodings.write(this.deflation.codec.name, out, end);
-    }
+    const deflation = this.compression?.deflation;
+    if (deflation !== undefined) end = headers.encodings.write(deflation.codec.name, out, end);
     return this.headFields.length === 0 ? end : encoder.writeFields(this.headFields, out, end);
   }
 
@@ -289,17 +281,7 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
   }
 
   private inflate(message: Buffer): void {
-    if (this.ended) return;
-    if (this.inflation === undefined) {
-      const { encoding } = this.head;
-      const codec = messageCodec(encoding);
-      if (codec === undefined) {
-        this.refuseEncoding(encoding);
-        return;
-      }
-      this.inflation = new MessageInflation(this, codec);
-    }
-    this.inflation.take(message);
+    if (!this.ended && !this.compressed().inflate(message)) this.refuseEncoding(this.head.encoding);
   }
 
   private refuseEncoding(encoding: string): void {
@@ -328,11 +310,16 @@ export class ServerStream implements TransportStream, InflationTarget, Deflation
   }
 
   onEnd(): void {
-    if (this.inflation?.holdsEnd()) return;
+    if (this.compression?.holdsEnd()) return;
     this.listener?.onHalfClose();
   }
 
-  // InflationTarget, DeflationTarget.
+  // CompressedStream.
+
+  private compressed(): StreamCompression {
+    this.compression ??= new StreamCompression(this, this.head.encoding);
+    return this.compression;
+  }
 
   get connection(): Connection {
     return this.transport.connection;

@@ -3,6 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -29,11 +31,48 @@ describe('the package', () => {
       'Server',
       'Status',
       'StatusError',
+      'brotliEncoding',
+      'certificateFiles',
+      'combineCredentials',
       'connect',
+      'createClient',
       'createServer',
       'defaultClientLimits',
       'defaultServerLimits',
+      'deflateEncoding',
+      'findDetails',
+      'gzipEncoding',
+      'methodOf',
+      'registerBalancer',
+      'registerMessageEncoding',
+      'registerResolver',
+      'serviceMethods',
+      'statusDetails',
+      'statusErrorWithDetails',
+      'uncompressed',
+      'withMethodsOf',
+      'zstdEncoding',
     ]);
+  });
+
+  it('can be required by a CommonJS program', async () => {
+    const program = `
+      const { connect, createServer } = require('sluice');
+      const server = createServer().unary('/test.Cjs/Echo', (request) => request);
+      server.listen({ host: '127.0.0.1' }).then(async ({ port }) => {
+        const channel = connect('127.0.0.1:' + port);
+        console.log(String(await channel.unary('/test.Cjs/Echo', Buffer.from('required'))));
+        await Promise.all([channel.close(), server.close()]);
+      });`;
+    const folder = await mkdtemp(join(packageFolder, 'dist-test', 'cjs-'));
+    try {
+      const path = join(folder, 'program.cjs');
+      await writeFile(path, program);
+      const { stdout } = await promisify(execFile)(process.execPath, [path], { timeout: 20_000 });
+      assert.equal(stdout.trim(), 'required');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('hides its inner files', async () => {

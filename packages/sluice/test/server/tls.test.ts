@@ -223,6 +223,7 @@ describe('new certificates', () => {
     const start = `the certificates in ${key}, ${cert} are not used, the last good ones stay: `;
     assert.equal(message.slice(0, start.length), start);
     assert.match(message, /key values mismatch/);
+    assert.deepEqual(String(certificates.current().cert), SERVER_CERTIFICATE);
     assert.equal(await shownBy(port), 'localhost');
     writeFileSync(key, CLIENT_KEY);
     await shows(port, 'sluice-test-client');

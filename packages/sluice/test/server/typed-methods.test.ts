@@ -5,6 +5,7 @@ import { afterEach, describe, it } from 'node:test';
 import type { Codec, Method, MethodKind } from '#sluice/grpc/method.js';
 import { type Server, type ServerContext, Status } from '#sluice/index.js';
 import type { ServiceHandlers } from '#sluice/server/service-handlers.js';
+import type { GrpcJsService } from '#sluice/service/grpc-js.js';
 import { Shop } from '../gen/es/shop_pb.js';
 import { failureOf, Running, textsOf } from '../support/running.js';
 
@@ -156,6 +157,28 @@ describe('a service', () => {
     await channel.unary(`${SHOP}/GetItem`, Buffer.of());
     const second = await channel.unary(`${SHOP}/GetItem`, Buffer.of());
     assert.match(String(second), /2 unary$/);
+  });
+
+  it('whose types do not tell its kinds takes handlers by either name', async () => {
+    const definition: GrpcJsService = {
+      SayHello: {
+        path: '/test.Greeter/SayHello',
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: countCodec.encode,
+        requestDeserialize: countCodec.decode,
+        responseSerialize: countCodec.encode,
+        responseDeserialize: countCodec.decode,
+        originalName: 'sayHello',
+      },
+    };
+    for (const name of ['SayHello', 'sayHello']) {
+      const server = running.server().add(definition, {
+        [name]: ({ count }: Count) => ({ count: count + 1 }),
+      });
+      const channel = await running.channelTo(server);
+      assert.equal(String(await channel.unary('/test.Greeter/SayHello', bytes(1))), '{"count":2}');
+    }
   });
 
   it('answers UNIMPLEMENTED where it has no handler', async () => {
