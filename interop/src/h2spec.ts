@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Certificate, makeCertificate, pathsOf } from './certificate.ts';
 import { run } from './child.ts';
 import { H2SPEC_EXCEPTIONS, type H2specException } from './h2spec-exceptions.ts';
 import { type H2specCase, parseH2specReport } from './h2spec-junit.ts';
@@ -39,18 +40,6 @@ function findH2spec(): Binary {
   if (build.error !== undefined) return { why: `no go toolchain (${build.error.message})` };
   if (build.status === 0 && existsSync(path)) return { path };
   return { why: `go install failed: ${build.stderr.trim().replaceAll(/\s+/g, ' ')}` };
-}
-
-/** A certificate for this run; undefined where openssl is not to be had. */
-function makeCertificate(folder: string): readonly [string, string] | undefined {
-  const certificate = join(folder, 'certificate.pem');
-  const key = join(folder, 'key.pem');
-  const subject = ['-subj', '/CN=127.0.0.1', '-days', '1'];
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...[...subject, '-keyout', key, '-out', certificate],
-  ]);
-  return made.status === 0 ? [certificate, key] : undefined;
 }
 
 function result(
@@ -110,10 +99,10 @@ export function judgeH2spec(
 async function runOnce(
   binary: string,
   folder: string,
-  certificate: readonly [string, string] | undefined,
+  certificate: Certificate | undefined,
 ): Promise<InteropReport> {
   const tls = certificate !== undefined;
-  const server = await LineProcess.start('server-process', ...(certificate ?? []));
+  const server = await LineProcess.start('server-process', ...pathsOf(certificate));
   try {
     const file = join(folder, tls ? 'tls.xml' : 'plain.xml');
     const target = ['-h', '127.0.0.1', '-p', String(server.port), ...(tls ? ['-t', '-k'] : [])];

@@ -30,9 +30,15 @@ function section(title: string, rows: readonly InteropResult[]): string[] {
   return rows.length === 0 ? [] : ['', title, ...rows.map(line)];
 }
 
+/** `h2spec/4.1/1` belongs to h2spec; a case with a name of one part to the two that ran it. */
 function groupOf(one: InteropResult): string {
-  return `${one.case.split('/')[0] ?? ''} ${one.tls ? 'TLS' : 'plain'}`;
+  const parts = one.case.split('/');
+  const group = parts.length === 1 ? `${one.client} -> ${one.server}` : (parts[0] ?? '');
+  return `${group} ${one.tls ? 'TLS' : 'plain'}`;
 }
+
+/** Characters of the longest group there is. */
+const GROUP_WIDTH = 26;
 
 /** Counts per group, then every case that failed, was skipped, or measured something. */
 export function formatReport(report: InteropReport): string {
@@ -44,11 +50,11 @@ export function formatReport(report: InteropReport): string {
   }
   const table = [...counts].map(
     ([group, { pass, fail, skipped }]) =>
-      `  ${group.padEnd(16)}${String(pass).padStart(6)}${String(fail).padStart(8)}${String(skipped).padStart(9)}`,
+      `  ${group.padEnd(GROUP_WIDTH)}${String(pass).padStart(6)}${String(fail).padStart(8)}${String(skipped).padStart(9)}`,
   );
   const measured = report.filter((one) => one.result === 'pass' && one.why !== null);
   return [
-    `  ${'group'.padEnd(16)}${'pass'.padStart(6)}${'fail'.padStart(8)}${'skipped'.padStart(9)}`,
+    `  ${'group'.padEnd(GROUP_WIDTH)}${'pass'.padStart(6)}${'fail'.padStart(8)}${'skipped'.padStart(9)}`,
     ...table,
     ...section(
       'failed:',

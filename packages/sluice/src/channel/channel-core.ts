@@ -28,6 +28,8 @@ import { readServiceConfig } from './parsed-service-config.ts';
 import { Placement, type PlacementHost } from './placement.ts';
 import { type BackendAddress, resolverFactory } from './resolver.ts';
 import { ResolvingBalancer, type ResolvingBalancerHost } from './resolving-balancer.ts';
+import { ClientAttempts } from './retry/client-attempts.ts';
+import { RetryCalls } from './retry/retry-calls.ts';
 import { StateWatch, type WatchOptions } from './state-watch.ts';
 import type { ConnectivityState, Subchannel } from './subchannel.ts';
 import { processPool, SubchannelPool } from './subchannel-pool.ts';
@@ -49,6 +51,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   readonly policy: 'wait' | 'fail';
   readonly backendName: string;
   readonly balancing: ResolvingBalancer;
+  private readonly retries: RetryCalls;
   private readonly placement: Placement;
   private readonly pool: SubchannelPool;
   private readonly settings: ConnectionSettings;
@@ -92,6 +95,12 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.quietSteps = 0;
     this.closed = false;
     this.hold = undefined;
+    this.retries = new RetryCalls({
+      starter: new ClientAttempts(this),
+      wheel: this.wheel,
+      random: this.random,
+      configOf: (path) => this.balancing.parsed.methods.configOf(path),
+    });
     this.balancing = new ResolvingBalancer(
       {
         uri,
@@ -103,6 +112,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       this,
     );
     this.placement = new Placement(this);
+    this.retries.configure(this.balancing.parsed.retryThrottling);
   }
 
   // Connectivity.
@@ -129,7 +139,10 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   stats(): RuntimeStats {
     const now = this.wheel.now();
     const { line } = this.placement;
-    const limits: Record<string, LimitReading> = this.placement.readings();
+    const limits: Record<string, LimitReading> = {
+      ...this.placement.readings(),
+      'retry-bytes': this.retries.reading(),
+    };
     const connections: RuntimeStats['connections'] = [];
     for (const { transport: current, live } of this.subchannels()) {
       if (current !== undefined) addReadings(limits, current.admission.readings());
@@ -144,6 +157,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       oldestWaitMs: line.first === undefined ? 0 : Math.round(now - line.first.waitingSinceMs),
       limits,
       connections,
+      retries: { ...this.retries.counts },
     };
   }
 
@@ -164,6 +178,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       this.closed = true;
       this.idleTimer?.cancel();
       this.placement.fail(reason);
+      this.retries.fail(reason);
       this.credentialsLine.fail(reason);
       this.balancing.close();
       for (const backend of this.backends) this.endCalls(backend, reason);
@@ -196,8 +211,8 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     return this.balancing.parsed.methods.configOf(path);
   }
 
-  retryOf(_path: string): RetrySource | undefined {
-    return undefined;
+  retryOf(path: string): RetrySource | undefined {
+    return this.retries.sourceOf(path);
   }
 
   place(call: ClientCall, again: boolean): void {
@@ -246,6 +261,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   onUpdate(): void {
     // From inside the constructor nobody waits yet.
     if (this.closed || this.placement === undefined) return;
+    this.retries.configure(this.balancing.parsed.retryThrottling);
     this.watch.tell();
     this.placement.onPicker();
     if (this.balancing.state === 'IDLE' && this.placement.waited) this.exitIdle();
@@ -275,7 +291,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     if (this.idleTimeoutMs === Number.POSITIVE_INFINITY) return;
     const step = this.idleTimeoutMs / IDLE_STEPS;
     const look = (): void => {
-      const busy = this.placed !== this.placedBefore || this.placement.waited || this.hasStreams();
+      const busy = this.placed !== this.placedBefore || this.isWaited || this.hasStreams();
       this.placedBefore = this.placed;
       this.quietSteps = busy ? 0 : this.quietSteps + 1;
       if (this.quietSteps < IDLE_STEPS) {
@@ -286,6 +302,10 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       this.balancing.enterIdle();
     };
     this.idleTimer = new WheelTimeout(this.wheel, step, look);
+  }
+
+  private get isWaited(): boolean {
+    return this.placement.waited || this.retries.waitingCalls > 0;
   }
 
   private hasStreams(): boolean {

@@ -15,6 +15,20 @@ export interface RuntimeStats {
   /** Every limit by name: its value, how close it is, and how often it acted. */
   limits: Record<string, LimitReading>;
   connections: ConnectionStats[];
+  /** Of a channel. */
+  retries?: RetryCounts;
+}
+
+/** What became of the calls of a channel whose method has a retry or hedging policy (gRFC A6). */
+export interface RetryCounts {
+  /** Attempts after a failed one. */
+  retries: number;
+  /** Attempts beside another one, or in its stead, by a hedging policy. */
+  hedges: number;
+  /** Attempts that were due and not made because the backend fails too often. */
+  throttled: number;
+  /** Calls that kept too much to be tried again. */
+  committedByBuffer: number;
 }
 
 /** One connection. Bytes and milliseconds unless the name says otherwise. */

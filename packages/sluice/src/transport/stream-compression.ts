@@ -44,11 +44,11 @@ export class StreamCompression {
 
   /** More messages are asked for. False: the reader is to be asked as always. */
   holds(count: number): boolean {
-    return this.inflation !== undefined && this.inflation.holds(count);
+    return this.inflation?.holds(count) ?? false;
   }
 
   /** The end was reached. False: nothing is left to come before it. */
   holdsEnd(): boolean {
-    return this.inflation !== undefined && this.inflation.holdsEnd();
+    return this.inflation?.holdsEnd() ?? false;
   }
 }

@@ -1,0 +1,59 @@
+// What ties a call with several attempts to whoever made it: the signal and the parent call, which
+// end it between two attempts as well.
+// Invariant: nothing is called after `release`. Not here: the same of a single attempt (../call.ts).
+
+import type { CallOptions, ChildCall } from '../call-options.ts';
+
+/** A call that can be ended from outside. */
+export interface BondedCall {
+  readonly isEnded: boolean;
+  cancel(details: string): void;
+  /** The call that this one is made for is over for its caller. */
+  onParentCancelled(reason: string): void;
+}
+
+/** The bond of one call. */
+export class CallerBond {
+  private readonly options: CallOptions;
+  private readonly call: BondedCall;
+  private child: ChildCall | undefined;
+  private onAbort: (() => void) | undefined;
+
+  constructor(options: CallOptions, call: BondedCall) {
+    this.options = options;
+    this.call = call;
+    this.child = undefined;
+    this.onAbort = undefined;
+  }
+
+  /** Milliseconds until the parent's caller stops waiting; Infinity for never. */
+  get parentMs(): number {
+    const deadline = this.options.parent?.deadline;
+    if (deadline === undefined) return Number.POSITIVE_INFINITY;
+    // A deadline is made from this clock, which does not jump when the time of day is set.
+    return deadline.getTime() - (performance.timeOrigin + performance.now());
+  }
+
+  /** Listens from now on; the call may be ended at once. */
+  tie(): void {
+    const { signal, parent } = this.options;
+    const { call } = this;
+    if (parent !== undefined) {
+      this.child = { cancel: (reason) => call.onParentCancelled(reason) };
+      parent.follow(this.child);
+    }
+    if (signal === undefined || call.isEnded) return;
+    if (signal.aborted) {
+      call.cancel('the signal was aborted before the call');
+      return;
+    }
+    this.onAbort = () => call.cancel('the signal was aborted');
+    signal.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  release(): void {
+    const { signal, parent } = this.options;
+    if (this.onAbort !== undefined) signal?.removeEventListener('abort', this.onAbort);
+    if (this.child !== undefined) parent?.unfollow(this.child);
+  }
+}
