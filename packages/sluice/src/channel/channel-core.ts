@@ -153,7 +153,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     }
     return {
       state: this.state,
-      waitingCalls: line.size,
+      waitingCalls: line.size + this.credentialsLine.size,
       oldestWaitMs: line.first === undefined ? 0 : Math.round(now - line.first.waitingSinceMs),
       limits,
       connections,

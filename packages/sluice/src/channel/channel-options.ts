@@ -5,7 +5,6 @@
 import { sendingCodec } from '../grpc/compression-names.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
 import type { ClientTlsOptions } from '../transport/connector.ts';
-import { ipFamily } from '../transport/ip-address.ts';
 import {
   type ClientLimits,
   MAX_HEADER_LIST,
@@ -21,7 +20,7 @@ import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { CallCredentials } from './call-credentials.ts';
 import type { CallDefaults } from './call-options.ts';
-import { parseHostPort } from './host-port.ts';
+import { serverNameOf } from './host-port.ts';
 import type { ClientInterceptor } from './interceptor.ts';
 import { checkProxy } from './proxy.ts';
 import type { ServiceConfig } from './service-config.ts';
@@ -132,12 +131,10 @@ export function connectionSettings(
 ): ConnectionSettings {
   const { userAgent, tls } = options;
   const name = options.authority ?? authority;
-  const host = parseHostPort(name)?.host ?? '';
   return {
     authority: name,
     secure: tls === true ? DEFAULT_TLS : tls === false ? undefined : tls,
-    // Server names are DNS names; an address has none (RFC 6066 §3).
-    serverName: ipFamily(host) === 0 ? host : '',
+    serverName: serverNameOf(name),
     limits,
     userAgent: userAgent === undefined ? USER_AGENT : `${userAgent} ${USER_AGENT}`,
     wheel,

@@ -18,7 +18,7 @@ export interface CompressionJob {
   finish(error: Error | null, result: Uint8Array | undefined): void;
 }
 
-export class CompressionJobs {
+class CompressionJobs {
   private first: CompressionJob | undefined;
   private last: CompressionJob | undefined;
   private running: number;

@@ -8,9 +8,6 @@ export interface MessageDecoder<T> {
   decode(bytes: Buffer): T;
 }
 
-/** Hands bytes out as they are. */
-export const AS_BYTES: MessageDecoder<Buffer> = { decode: (bytes) => bytes };
-
 interface Waiter<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
   readonly reject: (error: unknown) => void;
