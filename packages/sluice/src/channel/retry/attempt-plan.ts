@@ -22,9 +22,9 @@ export interface AttemptPlan {
 /** Part of a backoff that chance adds or takes, since the amendment of gRFC A6 in 2024. */
 const JITTER = 0.2;
 
-/** What a call makes of its method's policy; without one it has a single attempt. */
-export function planOf(config: ResolvedMethodConfig | undefined): AttemptPlan {
-  const retry = config?.retry;
+/** What calls make of their method's policy; without one they have a single attempt. */
+export function planOf(config: ResolvedMethodConfig): AttemptPlan {
+  const { retry, hedging } = config;
   if (retry !== undefined) {
     const { maxAttempts, codes, initialBackoffMs, maxBackoffMs, multiplier } = retry;
     return {
@@ -37,8 +37,7 @@ export function planOf(config: ResolvedMethodConfig | undefined): AttemptPlan {
       },
     };
   }
-  const hedging = config?.hedging;
-  if (hedging === undefined) return SINGLE;
+  if (hedging === undefined) return SINGLE_ATTEMPT;
   const { maxAttempts, nonFatal, delayMs } = hedging;
   return { maxAttempts, spacingMs: delayMs, codes: nonFatal, delayMs: atOnce };
 }
@@ -47,7 +46,8 @@ function atOnce(): number {
   return 0;
 }
 
-const SINGLE: AttemptPlan = {
+/** Of a method whose policy is gone since the call was begun. */
+export const SINGLE_ATTEMPT: AttemptPlan = {
   maxAttempts: 1,
   spacingMs: Number.POSITIVE_INFINITY,
   codes: new Set(),

@@ -6,7 +6,7 @@
 
 import { Metadata } from '../../grpc/metadata.ts';
 import { Status, statusName } from '../../grpc/status.ts';
-import { headCharge } from '../../transport/head-charge.ts';
+import { headCharge, metadataCharge } from '../../transport/head-charge.ts';
 import { checkMessage } from '../../transport/message-check.ts';
 import type { WheelTimer } from '../../transport/timer-wheel.ts';
 import type { CallHandle, CallListener } from '../call-handle.ts';
@@ -127,8 +127,10 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
       timeoutMs: this.timeoutMs,
       metadata: this.metadata,
     };
-    const head = headCharge(this.path, 0);
-    if (!this.buffer.begin(head + (message?.length ?? 0))) this.outgrow();
+    const { metadata } = this;
+    const head = metadata === undefined ? 0 : metadataCharge(metadata.toFields());
+    const bytes = headCharge(this.path, head) + (message?.length ?? 0);
+    if (!this.buffer.begin(bytes)) this.outgrow();
     try {
       this.startAttempts();
     } catch (error) {
@@ -216,7 +218,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   /** Whether an attempt may follow, as far as this call is concerned. */
   private get mayGoOn(): boolean {
     if (this.ended || this.frozen || this.committed !== undefined) return false;
-    return this.attempts < this.plan.maxAttempts;
+    return this.attempts < this.plan.maxAttempts && !this.host.isClosed;
   }
 
   /** Whether too many calls fail for another attempt; then there is none. */

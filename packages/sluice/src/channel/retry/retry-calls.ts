@@ -13,7 +13,7 @@ import type { CallOptions } from '../call-options.ts';
 import type { ResolvedMethodConfig } from '../method-configs.ts';
 import type { RetryThrottling } from '../service-config.ts';
 import type { AttemptStarter } from './attempt.ts';
-import { planOf } from './attempt-plan.ts';
+import { type AttemptPlan, planOf, SINGLE_ATTEMPT } from './attempt-plan.ts';
 import { RetryBufferAccount } from './replay-buffer.ts';
 import { RetriedCall } from './retried-call.ts';
 import type { RetryHost } from './retry-host.ts';
@@ -41,8 +41,10 @@ export class RetryCalls implements RetrySource, RetryHost {
   readonly account: RetryBufferAccount;
   readonly counts: RetryCounts;
   throttle: RetryThrottle | undefined;
+  isClosed: boolean;
   private readonly configOf: (path: string) => ResolvedMethodConfig | undefined;
   private readonly clock: Clock;
+  private readonly plans: WeakMap<ResolvedMethodConfig, AttemptPlan>;
   /** Those that wait for their next attempt. */
   private readonly waiting: Set<CallHandle>;
   private hold: TimerHandle | undefined;
@@ -54,8 +56,10 @@ export class RetryCalls implements RetrySource, RetryHost {
     this.account = settings.account ?? new RetryBufferAccount();
     this.counts = { retries: 0, hedges: 0, throttled: 0, committedByBuffer: 0 };
     this.throttle = undefined;
+    this.isClosed = false;
     this.configOf = settings.configOf;
     this.clock = settings.clock ?? systemClock;
+    this.plans = new WeakMap();
     this.waiting = new Set();
     this.hold = undefined;
   }
@@ -69,7 +73,17 @@ export class RetryCalls implements RetrySource, RetryHost {
 
   newCall(path: string, options: CallOptions, listener: CallListener): CallHandle {
     const config = this.configOf(path);
-    return new RetriedCall(this, planOf(config), path, config?.timeoutMs, options, listener);
+    const plan = config === undefined ? SINGLE_ATTEMPT : this.planFor(config);
+    return new RetriedCall(this, plan, path, config?.timeoutMs, options, listener);
+  }
+
+  private planFor(config: ResolvedMethodConfig): AttemptPlan {
+    let plan = this.plans.get(config);
+    if (plan === undefined) {
+      plan = planOf(config);
+      this.plans.set(config, plan);
+    }
+    return plan;
   }
 
   /** A new service config; a bucket whose settings are the same stays as it is. */
@@ -100,8 +114,9 @@ export class RetryCalls implements RetrySource, RetryHost {
     return this.waiting.size;
   }
 
-  /** Ends the calls that wait; those under way end with their attempts. */
-  fail(reason: string): void {
+  /** The channel closes: calls that wait end here, those under way with their attempts. */
+  close(reason: string): void {
+    this.isClosed = true;
     for (const call of [...this.waiting]) call.abandon(Status.UNAVAILABLE, reason);
   }
 

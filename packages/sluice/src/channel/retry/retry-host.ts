@@ -17,6 +17,8 @@ export interface RetryHost {
   readonly throttle: RetryThrottle | undefined;
   readonly account: RetryBufferAccount;
   readonly counts: RetryCounts;
+  /** The channel was closed: what fails now is not tried again. */
+  readonly isClosed: boolean;
   /** The call waits for its next attempt, and has none. */
   onWaiting(call: CallHandle): void;
   onResumed(call: CallHandle): void;

@@ -101,11 +101,11 @@ describe('over real connections', () => {
       retry: { ...retry, initialBackoffMs: 100, maxBackoffMs: 10_000, multiplier: 100 },
     });
     const [unary] = await callsTo(server, slow);
-    const failure = await failureOf(unary(X, { timeoutMs: 300 }));
+    const failure = await failureOf(unary(X, { timeoutMs: 600 }));
     assert.equal(failure.code, Status.DEADLINE_EXCEEDED);
     assert.match(
       failure.details,
-      /^deadline of 300 ms exceeded; the call waited to be tried again/,
+      /^deadline of 600 ms exceeded; the call waited to be tried again/,
     );
     assert.equal(timeouts.length, 2);
     assert.ok((timeouts[1] ?? 0) <= (timeouts[0] ?? 0) - 70, `${timeouts}`);

@@ -25,6 +25,7 @@ describe('a call with a hedging policy', () => {
     const second = scripted.nextAfter(100);
     second.header();
     assert.equal(scripted.attempt(0).cancelledFor, 'another attempt of the call was chosen');
+    scripted.attempt(0).header();
     scripted.clock.advance(1_000);
     assert.equal(scripted.made.length, 2);
     second.message('answer');

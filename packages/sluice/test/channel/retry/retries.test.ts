@@ -168,6 +168,15 @@ describe('pushback of the server', () => {
     });
   }
 
+  it('given twice means never again', () => {
+    const scripted = new Scripted(retryConfig());
+    const heard = scripted.call({}, 'x');
+    const twice = pushback('10').merge(pushback('20'));
+    scripted.attempt(0).end(Status.UNAVAILABLE, 'full', twice);
+    assert.deepEqual(heard.events, ['UNAVAILABLE: full']);
+    scripted.finish();
+  });
+
   it('does not make a failure retryable that is not', () => {
     const scripted = new Scripted(retryConfig());
     const heard = scripted.call({}, 'x');
@@ -271,7 +280,16 @@ describe('the deadline and the caller', () => {
     const second = scripted.nextAfter(100);
     assert.equal(scripted.clock.pendingRefs, 0);
     second.end(Status.UNAVAILABLE);
-    scripted.retries.fail('the channel was closed');
+    scripted.retries.close('the channel was closed');
+    assert.deepEqual(heard.events, ['UNAVAILABLE: the channel was closed']);
+    scripted.finish();
+  });
+
+  it('an attempt that ends once the channel is closed is the last', () => {
+    const scripted = new Scripted(retryConfig());
+    const heard = scripted.call({}, 'x');
+    scripted.retries.close('the channel was closed');
+    scripted.attempt(0).end(Status.UNAVAILABLE, 'the channel was closed');
     assert.deepEqual(heard.events, ['UNAVAILABLE: the channel was closed']);
     scripted.finish();
   });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Metadata } from '#sluice/grpc/metadata.js';
 import { Status } from '#sluice/grpc/status.js';
 import { hedgingConfig, retryConfig, Scripted } from './scripted-attempts.js';
 
@@ -115,6 +116,17 @@ describe('the messages of a call', () => {
 });
 
 describe('the account of all calls', () => {
+  it('is charged the metadata that the next attempt would send', () => {
+    const scripted = new Scripted(retryConfig());
+    const metadata = new Metadata({ k: 'v'.repeat(10 * KIB) });
+    scripted.call({ metadata }, 'x');
+    assert.ok(scripted.account.bytes > 10 * KIB);
+    scripted.attempt(0).header();
+    assert.equal(scripted.account.bytes, 0);
+    scripted.attempt(0).end(Status.OK);
+    scripted.finish();
+  });
+
   it('past its limit lets new calls have one attempt, until others end', () => {
     const scripted = new Scripted(retryConfig(), 100 * KIB);
     scripted.call({}, 'x'.repeat(60 * KIB));

@@ -75,6 +75,11 @@ describe('calls of a throttled channel', () => {
       fullness((at) => scripted.attempt(at).end(Status.UNAVAILABLE)),
       0.9,
     );
+    // Not the server's doing, though the policy names the code.
+    assert.equal(
+      fullness((at) => scripted.attempt(at).abandon(Status.UNAVAILABLE, 'here')),
+      0.9,
+    );
     const never = pushback('-1');
     assert.equal(
       fullness((at) => scripted.attempt(at).end(Status.INTERNAL, '', never)),
