@@ -17,6 +17,7 @@ const CHECKS = [
   ['types', () => node(COMPILER, '-b')],
   ['floating promises', floatingPromises],
   ['layers, sizes, bans', () => node(join(ROOT, 'scripts', 'check-layers.mjs'))],
+  ['code in the pages', () => node(join(ROOT, 'scripts', 'check-snippets.mjs'))],
   ['unused code', () => tool('knip/bin/knip.js', '--no-progress', '--no-config-hints')],
   ['package exports', packages],
 ];
@@ -41,6 +42,7 @@ function floatingPromises() {
     'packages',
     'bench',
     'interop',
+    'examples',
   );
 }
 

@@ -15,6 +15,7 @@ export {
   type BalancerContext,
   type BalancerFactory,
   type BalancerTimer,
+  type FindBalancer,
   type Picker,
   type PickInfo,
   type PickResult,

@@ -95,6 +95,9 @@ export interface Balancer {
   close(): void;
 }
 
+/** The factory of a policy by its name, or undefined. */
+export type FindBalancer = (name: string) => BalancerFactory | undefined;
+
 /** Makes the balancers of one policy. */
 export interface BalancerFactory {
   /** The name in `loadBalancingConfig`. */
@@ -102,9 +105,10 @@ export interface BalancerFactory {
   /**
    * Reads the policy's config.
    * @param config the JSON value behind the name; undefined where the policy is the default
+   * @param find the policies that are known, for those that have others below them
    * @throws TypeError or RangeError that names the field and its value
    */
-  parseConfig(config: unknown): unknown;
+  parseConfig(config: unknown, find: FindBalancer): unknown;
   create(context: BalancerContext): Balancer;
 }
 

@@ -50,10 +50,21 @@ export interface RetrySource {
   newCall(path: string, options: CallOptions, listener: CallListener): CallHandle;
 }
 
+/**
+ * What became of the calls of a channel. Where a method is retried or hedged, each attempt counts.
+ * Those neither succeeded nor failed are under way.
+ */
+export interface CallCounts {
+  started: number;
+  succeeded: number;
+  failed: number;
+}
+
 /** What a call asks of its channel. */
 export interface CallPlacer extends CallLine {
   readonly wheel: TimerWheel;
   readonly callDefaults: CallDefaults;
+  readonly counts: CallCounts;
   /** What the service config says of a method. */
   settingsOf(path: string): MethodSettings | undefined;
   /** Who makes calls of a method that are tried more than once. */

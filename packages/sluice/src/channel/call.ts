@@ -126,6 +126,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     this.ended = false;
     this.wanted = 0;
     this.headSeen = false;
+    placer.counts.started += 1;
   }
 
   /** True once onEnd was called. */
@@ -458,6 +459,8 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
   private finish(code: Status, details: string, trailers: HeaderFields): void {
     if (this.ended) return;
     this.ended = true;
+    if (code === Status.OK) this.placer.counts.succeeded += 1;
+    else this.placer.counts.failed += 1;
     this.endTracking(code, trailers);
     if (this.inLine) this.line.withdraw(this);
     if (this.wheelSlot >= 0) this.placer.wheel.remove(this);

@@ -13,7 +13,7 @@ import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { BalancedSubchannel } from './balancer.ts';
 import { ClientCall } from './call.ts';
-import type { CallPlacer, RetrySource } from './call-handle.ts';
+import type { CallCounts, CallPlacer, RetrySource } from './call-handle.ts';
 import type { CallDefaults, MethodSettings } from './call-options.ts';
 import {
   type ChannelOptions,
@@ -24,6 +24,7 @@ import {
 } from './channel-options.ts';
 import { ChannelSubchannel } from './channel-subchannel.ts';
 import { CredentialsLine } from './credentials-line.ts';
+import { type LiveChannel, liveChannels } from './live-channels.ts';
 import { readServiceConfig } from './parsed-service-config.ts';
 import { Placement, type PlacementHost } from './placement.ts';
 import { type BackendAddress, resolverFactory } from './resolver.ts';
@@ -42,9 +43,11 @@ const IDLE_TIMEOUT_MS: number = 30 * 60 * 1_000;
 const IDLE_STEPS = 10;
 
 /** The inside of one channel; its parts know it by the interfaces it implements. */
-export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancerHost {
+export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancerHost, LiveChannel {
+  readonly target: string;
   readonly wheel: TimerWheel;
   readonly callDefaults: CallDefaults;
+  readonly counts: CallCounts;
   readonly credentialsLine: CredentialsLine;
   readonly random: () => number;
   readonly limits: ClientLimits;
@@ -76,6 +79,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     if (resolver === undefined) throw new TypeError(`no resolver for the target ${target}`);
     const authority = resolver.authority(uri);
     checkOptions(options);
+    this.target = target;
     this.wheel = processWheel;
     this.random = Math.random;
     this.limits = resolveLimits(defaultClientLimits, options.limits);
@@ -84,6 +88,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.pool = options.shareConnections === false ? new SubchannelPool() : processPool;
     this.settings = connectionSettings(authority, options, this.limits, this.wheel);
     this.credentialsLine = new CredentialsLine(this.limits, this.wheel);
+    this.counts = { started: 0, succeeded: 0, failed: 0 };
     this.callDefaults = callDefaults(authority, uri.scheme.startsWith('unix'), options);
     this.held = new Set();
     this.backends = new Set();
@@ -113,6 +118,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     );
     this.placement = new Placement(this);
     this.retries.configure(this.balancing.parsed.retryThrottling);
+    liveChannels.add(this);
   }
 
   // Connectivity.
@@ -161,8 +167,8 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     };
   }
 
-  // Those given up are forgotten once nothing of them is left.
-  private subchannels(): Set<Subchannel> {
+  /** Those in use, and those given up until nothing of them is left. */
+  subchannels(): ReadonlySet<Subchannel> {
     for (const backend of this.backends) {
       if (backend.state === 'SHUTDOWN' && backend.live.size === 0) this.backends.delete(backend);
     }
@@ -176,9 +182,10 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     const reason = 'the channel was closed';
     if (!this.closed) {
       this.closed = true;
+      liveChannels.delete(this);
       this.idleTimer?.cancel();
       this.placement.fail(reason);
-      this.retries.fail(reason);
+      this.retries.close(reason);
       this.credentialsLine.fail(reason);
       this.balancing.close();
       for (const backend of this.backends) this.endCalls(backend, reason);

@@ -198,7 +198,7 @@ export class Placement {
     const { balancing } = this.host;
     if (balancing.state === 'READY') {
       this.lastFailure = '';
-    } else {
+    } else if (balancing.state === 'TRANSIENT_FAILURE') {
       const pick = pickFor(balancing, ANY_CALL);
       if (pick.kind === 'fail' || pick.kind === 'drop') this.lastFailure = pick.details;
     }

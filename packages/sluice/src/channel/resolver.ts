@@ -25,7 +25,10 @@ export interface BackendAddress {
   readonly endpoint: Endpoint;
   /** Share of traffic where a balancer weighs (ring_hash); default 1. */
   readonly weight?: number;
-  /** What a resolver tells a balancer of its own; Sluice does not read it. */
+  /**
+   * What a resolver tells a balancer of its own. Sluice reads `hashKey` alone, a string that places
+   * the backend on the ring of ring_hash instead of its address (gRFC A76).
+   */
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
 

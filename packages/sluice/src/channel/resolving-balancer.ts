@@ -237,7 +237,11 @@ export class ResolvingBalancer implements ResolverListener {
     if (policy === this.pending) {
       // The one at work serves calls for as long as the next has nothing better to offer.
       const useless = policy.state === 'CONNECTING' || policy.state === 'IDLE';
-      if (useless && this.current?.state === 'READY') return;
+      if (useless && this.current?.state === 'READY') {
+        // Some connect for calls only, and it gets none yet.
+        if (policy.state === 'IDLE') policy.balancer.exitIdle();
+        return;
+      }
       this.pending = undefined;
       const replaced = this.current;
       this.current = policy;

@@ -5,7 +5,7 @@
 // with its own (balancers/, retry/).
 
 import { isStatus, statusOfName } from '../grpc/status.ts';
-import type { BalancerFactory } from './balancer.ts';
+import type { BalancerFactory, FindBalancer } from './balancer.ts';
 
 /** A name of a method config; `{}` is the default of all, `{service}` of a service. */
 export interface MethodName {
@@ -103,22 +103,24 @@ export function parseDuration(value: unknown, where: string): number {
  * The first policy that is known, with its config read.
  * @param policies of `loadBalancingConfig` or of a policy that has others below it (gRFC A24)
  * @param find the registry, `balancerFactory`
+ * @param where the field, for the error
  * @throws TypeError or RangeError when none is known, or by the policy's own reading
  */
 export function chooseBalancer(
   policies: readonly Readonly<Record<string, unknown>>[],
-  find: (name: string) => BalancerFactory | undefined,
+  find: FindBalancer,
+  where = 'loadBalancingConfig',
 ): { readonly factory: BalancerFactory; readonly config: unknown } {
   const names: string[] = [];
   for (const policy of policies) {
     for (const [name, config] of Object.entries(policy)) {
       const factory = find(name);
-      if (factory !== undefined) return { factory, config: factory.parseConfig(config) };
+      if (factory !== undefined) return { factory, config: factory.parseConfig(config, find) };
       names.push(name);
     }
   }
   throw new RangeError(
-    `loadBalancingConfig names no policy that is known: ${names.join(', ') || 'it is empty'}; register one or use pick_first or round_robin`,
+    `${where} names no policy that is known: ${names.join(', ') || 'it is empty'}; register one or use pick_first or round_robin`,
   );
 }
 

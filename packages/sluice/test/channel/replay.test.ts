@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientCall } from '#sluice/channel/call.js';
-import type { CallPlacer } from '#sluice/channel/call-handle.js';
+import type { CallCounts, CallPlacer } from '#sluice/channel/call-handle.js';
 import type { CallDefaults } from '#sluice/channel/call-options.js';
 import { CredentialsLine } from '#sluice/channel/credentials-line.js';
 import { ErrorCode } from '#sluice/frames/error-code.js';
@@ -27,6 +27,7 @@ class Line implements CallPlacer {
     maxSendMessageLength: Number.POSITIVE_INFINITY,
     interceptors: undefined,
   };
+  readonly counts: CallCounts = { started: 0, succeeded: 0, failed: 0 };
   /** Calls that were placed again. */
   readonly again: ClientCall[] = [];
 

@@ -19,19 +19,25 @@ interface Entry {
 export class EndpointList {
   private readonly context: BalancerContext;
   private readonly pickerOf: (ready: readonly BalancedSubchannel[]) => Picker;
+  private readonly onReady: (subchannel: BalancedSubchannel) => void;
   private readonly entries: Map<string, Entry>;
   private ready: readonly BalancedSubchannel[];
   private lastFailure: string;
   /** True while an update is under way: the state is told once, at its end. */
   private quiet: boolean;
 
-  /** @param pickerOf called when the READY subchannels are others than before; there is one at least */
+  /**
+   * @param pickerOf called when the READY subchannels are others than before; there is one at least
+   * @param onReady called for each that is connected, or connected anew, before `pickerOf`
+   */
   constructor(
     context: BalancerContext,
     pickerOf: (ready: readonly BalancedSubchannel[]) => Picker,
+    onReady: (subchannel: BalancedSubchannel) => void = () => {},
   ) {
     this.context = context;
     this.pickerOf = pickerOf;
+    this.onReady = onReady;
     this.entries = new Map();
     this.ready = [];
     this.lastFailure = '';
@@ -81,6 +87,7 @@ export class EndpointList {
     const { subchannel } = entry;
     if (subchannel.state === 'READY') {
       entry.failed = false;
+      this.onReady(subchannel);
     } else if (subchannel.state === 'TRANSIENT_FAILURE') {
       entry.failed = true;
       this.lastFailure = subchannel.lastFailure;

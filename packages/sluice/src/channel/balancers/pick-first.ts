@@ -20,10 +20,13 @@ import type {
 import type { BackendAddress } from '../resolver.ts';
 import { alternating } from '../resolvers/interleave.ts';
 import { failing, QUEUEING } from './pickers.ts';
-import { fieldsOf } from './policy-config.ts';
+import { PolicyFields } from './policy-config.ts';
 
 /** Milliseconds between the starts of two attempts (RFC 8305 §8). */
 const ATTEMPT_DELAY_MS = 250;
+
+/** Causes in an error text; a name may have hundreds of addresses. */
+const TOLD_CAUSES = 8;
 
 interface PickFirstConfig {
   readonly shuffleAddressList: boolean;
@@ -34,6 +37,8 @@ class PickFirst implements Balancer {
   private addresses: readonly BackendAddress[];
   /** Connecting, in the order of `addresses`; the tail not started yet has none. */
   private tried: BalancedSubchannel[];
+  /** Those of `tried` whose attempt failed. What they say of earlier times does not count. */
+  private readonly failures: Set<BalancedSubchannel>;
   private chosen: BalancedSubchannel | undefined;
   private timer: BalancerTimer | undefined;
   /** Every address failed since the last connection. */
@@ -44,6 +49,7 @@ class PickFirst implements Balancer {
     this.context = context;
     this.addresses = [];
     this.tried = [];
+    this.failures = new Set();
     this.chosen = undefined;
     this.timer = undefined;
     this.failed = false;
@@ -51,24 +57,33 @@ class PickFirst implements Balancer {
   }
 
   update(addresses: readonly BackendAddress[], config: unknown): void {
-    const { shuffleAddressList } = configOf(config);
-    const order = shuffleAddressList ? shuffled(addresses, this.context) : addresses;
-    this.addresses = alternating(order, familyOf);
     if (addresses.length === 0) {
+      this.addresses = addresses;
       this.stop();
+      this.idle = false;
       const details = `the resolver of ${this.context.target} found no addresses`;
       this.fail(failing(Status.UNAVAILABLE, details));
       return;
     }
-    const { chosen } = this;
-    if (chosen !== undefined && this.addresses.some((one) => isSame(one, chosen.address))) return;
+    const { shuffleAddressList } = configOf(config);
+    const distinct = withoutRepetition(addresses);
+    // Another order is no reason to begin again: name servers turn their lists with every answer.
+    if (this.tried.length > 0 && isSameSet(distinct, this.addresses)) return;
+    const order = shuffleAddressList ? shuffled(distinct, this.context) : distinct;
+    this.addresses = alternating(order, familyOf);
+    const { chosen, tried } = this;
+    if (chosen !== undefined && distinct.some((one) => isSame(one, chosen.address))) return;
     if (this.idle) return;
-    this.stop();
+    this.tried = [];
+    this.chosen = undefined;
     this.begin();
+    // Only now: what is used on keeps its attempt and its backoff.
+    for (const subchannel of tried) subchannel.release();
+    chosen?.release();
   }
 
   onResolverError(details: string): void {
-    if (this.chosen !== undefined || this.tried.length > 0) return;
+    if (this.addresses.length > 0) return;
     this.fail(failing(Status.UNAVAILABLE, details));
   }
 
@@ -92,6 +107,7 @@ class PickFirst implements Balancer {
   }
 
   private begin(): void {
+    this.failures.clear();
     if (!this.failed) this.context.update('CONNECTING', QUEUEING);
     this.tryNext();
   }
@@ -119,7 +135,7 @@ class PickFirst implements Balancer {
     }
     if (!this.tried.includes(subchannel)) return;
     if (subchannel.state === 'READY') this.choose(subchannel);
-    else if (subchannel.state === 'TRANSIENT_FAILURE') this.onFailure();
+    else if (subchannel.state === 'TRANSIENT_FAILURE') this.onFailure(subchannel);
     // Its backoff is over.
     else if (subchannel.state === 'IDLE') subchannel.connect();
   }
@@ -142,14 +158,14 @@ class PickFirst implements Balancer {
     if (this.idle) this.context.update('IDLE', QUEUEING);
   }
 
-  private onFailure(): void {
+  private onFailure(subchannel: BalancedSubchannel): void {
+    this.failures.add(subchannel);
     if (this.tried.length < this.addresses.length) {
       this.tryNext();
       return;
     }
-    if (this.tried.some(({ lastFailure }) => lastFailure === '')) return;
-    const causes = [...new Set(this.tried.map(({ lastFailure }) => lastFailure))];
-    this.fail(failing(Status.UNAVAILABLE, causes.join('; ')));
+    if (this.failures.size < this.tried.length) return;
+    this.fail(failing(Status.UNAVAILABLE, causesOf(this.tried)));
     this.context.requestResolution();
   }
 
@@ -159,8 +175,26 @@ class PickFirst implements Balancer {
   }
 }
 
+function causesOf(failed: readonly BalancedSubchannel[]): string {
+  const causes = [...new Set(failed.map(({ lastFailure }) => lastFailure))];
+  const told = causes.slice(0, TOLD_CAUSES).join('; ');
+  return causes.length <= TOLD_CAUSES ? told : `${told}; and ${causes.length - TOLD_CAUSES} more`;
+}
+
 function familyOf({ endpoint }: BackendAddress): number {
   return endpoint.kind === 'tcp' ? ipFamily(endpoint.host) : 0;
+}
+
+function withoutRepetition(addresses: readonly BackendAddress[]): readonly BackendAddress[] {
+  const known = new Map(addresses.map((address) => [endpointText(address.endpoint), address]));
+  return known.size === addresses.length ? addresses : [...known.values()];
+}
+
+function isSameSet(some: readonly BackendAddress[], others: readonly BackendAddress[]): boolean {
+  const known = new Set(others.map(({ endpoint }) => endpointText(endpoint)));
+  return (
+    some.length === known.size && some.every(({ endpoint }) => known.has(endpointText(endpoint)))
+  );
 }
 
 function isSame(one: BackendAddress, other: BackendAddress): boolean {
@@ -188,13 +222,8 @@ function configOf(config: unknown): PickFirstConfig {
 export const pickFirst: BalancerFactory = {
   name: 'pick_first',
   parseConfig(config: unknown): PickFirstConfig {
-    const { shuffleAddressList = false } = fieldsOf(config, 'pick_first');
-    if (typeof shuffleAddressList !== 'boolean') {
-      throw new TypeError(
-        `pick_first.shuffleAddressList is ${String(shuffleAddressList)}; it must be true or false`,
-      );
-    }
-    return { shuffleAddressList };
+    const fields = new PolicyFields(config, 'pick_first');
+    return { shuffleAddressList: fields.boolean('shuffleAddressList', false) };
   },
   create: (context) => new PickFirst(context),
 };

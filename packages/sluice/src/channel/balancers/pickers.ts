@@ -4,7 +4,8 @@
 import type { Status } from '../../grpc/status.ts';
 import type { Picker, PickResult } from '../balancer.ts';
 
-const QUEUE: PickResult = Object.freeze({ kind: 'queue' });
+/** The call waits for the next picker. */
+export const QUEUE: PickResult = Object.freeze({ kind: 'queue' });
 
 /** Calls wait for the next picker. */
 export const QUEUEING: Picker = { pick: () => QUEUE };

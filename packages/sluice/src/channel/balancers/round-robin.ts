@@ -13,7 +13,8 @@ import type {
 } from '../balancer.ts';
 import type { BackendAddress } from '../resolver.ts';
 import { EndpointList } from './endpoint-list.ts';
-import { fieldsOf } from './policy-config.ts';
+import { QUEUE } from './pickers.ts';
+import { PolicyFields } from './policy-config.ts';
 
 class RoundRobinPicker implements Picker {
   private readonly results: readonly PickResult[];
@@ -27,11 +28,9 @@ class RoundRobinPicker implements Picker {
   pick(): PickResult {
     const { results } = this;
     this.at = this.at + 1 < results.length ? this.at + 1 : 0;
-    return results[this.at] ?? NONE;
+    return results[this.at] ?? QUEUE;
   }
 }
-
-const NONE: PickResult = { kind: 'queue' };
 
 class RoundRobin implements Balancer {
   private readonly endpoints: EndpointList;
@@ -62,6 +61,6 @@ class RoundRobin implements Balancer {
 /** No config. */
 export const roundRobin: BalancerFactory = {
   name: 'round_robin',
-  parseConfig: (config: unknown) => fieldsOf(config, 'round_robin'),
+  parseConfig: (config: unknown) => new PolicyFields(config, 'round_robin'),
   create: (context) => new RoundRobin(context),
 };
