@@ -5,6 +5,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { createServer } from 'sluice';
+import { addHealth } from 'sluice/health';
 import { ReportService } from './gen/report_pb.ts';
 
 async function main(name = '', version = '', port = '0'): Promise<void> {
@@ -14,6 +15,7 @@ async function main(name = '', version = '', port = '0'): Promise<void> {
       return { text: `report of ${customer}`, replica: name, version };
     },
   });
+  addHealth(server, { services: [ReportService] });
   server.onDraining(() => {
     const open = server.stats().limits.handlers?.depth;
     console.log(`${name} ${version}: told to end, finishes ${open} calls`);

@@ -249,12 +249,20 @@ export class Subchannel implements WheelTimer {
     if (this.handshaking === transport) {
       this.handshaking = undefined;
       const where = endpointText(this.options.endpoint);
-      this.fail(`the HTTP/2 handshake with ${where} failed: ${error.reason}`);
+      this.fail(`the HTTP/2 handshake with ${where} failed: ${error.reason}${this.hint(error)}`);
     } else if (this.transport === transport) {
       this.transport = undefined;
       this.lastFailure = error.reason;
       this.move('IDLE');
     }
+  }
+
+  // A server that asks for certificates, and one that speaks TLS, may close without a word.
+  private hint(error: ClosingError): string {
+    if (error.kind !== 'io' || error.cause !== undefined) return '';
+    return this.options.secure === undefined
+      ? '; does it speak TLS on this port?'
+      : "; did it refuse this client's certificate?";
   }
 
   private fail(reason: string): void {

@@ -30,6 +30,11 @@ export type Shedding = (call: ArrivingCall) => StatusError | undefined;
 export class HandlerLoad {
   /** Handlers running. */
   running: number;
+  /** Handlers that were started, and those that ended their call with OK. */
+  started: number;
+  succeeded: number;
+  /** When a handler was last started, ms of `performance.now`; 0 before the first. */
+  lastStartMs: number;
   /** Calls that `limit` turned away. */
   refused: number;
   /** Calls that `shed` turned away. */
@@ -44,6 +49,9 @@ export class HandlerLoad {
     onHandlerError: (error: unknown, path: string) => void,
   ) {
     this.running = 0;
+    this.started = 0;
+    this.succeeded = 0;
+    this.lastStartMs = 0;
     this.refused = 0;
     this.shedCalls = 0;
     this.limit = limit;

@@ -56,8 +56,10 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
     this.load = load;
     this.listener = listener;
     this.taken = true;
-    load.running += 1;
     const { wheel, nowMs } = transport.connection;
+    load.running += 1;
+    load.started += 1;
+    load.lastStartMs = nowMs;
     this.context = new ServerContext(method, stream, peer, nowMs);
     if (stream.head.timeoutMs >= 0) wheel.add(this, nowMs + stream.head.timeoutMs);
     if (method.maxReceiveMessageLength !== undefined) {
@@ -123,14 +125,13 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
 
   /** The handler is done, well. */
   succeed(): void {
-    this.context.flushHeader();
-    this.stream.end(Status.OK, '', this.context.trailerFields());
-    this.release();
+    this.end(Status.OK, '');
   }
 
   /** The handler ends its call itself. */
   end(code: Status, details: string): void {
     this.context.flushHeader();
+    if (code === Status.OK && !this.stream.isEnded) this.load.succeeded += 1;
     this.stream.end(code, details, this.context.trailerFields());
     this.release();
   }

@@ -33,6 +33,7 @@ import { processWheel } from '../transport/timer-wheel.ts';
 import type { CallHandler } from './callback-listener.ts';
 import { type EndSignal, onSignals } from './drain-signals.ts';
 import { HandlerLoad } from './handler-load.ts';
+import { type LiveServer, liveServers } from './live-servers.ts';
 import { Router } from './router.ts';
 import type { MethodOptions } from './served-method.ts';
 import { checkOptions, type ServerOptions } from './server-options.ts';
@@ -57,7 +58,9 @@ export class Server {
   private readonly load: HandlerLoad;
   private readonly listeners: Listener[];
   private readonly live: Set<LiveConnection>;
+  private readonly entry: LiveServer;
   private readonly closeWaiters: (() => void)[];
+  private drainListeners: readonly (() => void)[];
   private readonly actedBefore: ActedBefore;
   private tls: ServerTlsOptions | undefined;
   private stateNow: 'idle' | 'listening' | 'draining' | 'closed';
@@ -84,7 +87,9 @@ export class Server {
     this.load = new HandlerLoad(this.limits.totalHandlers, options.shed, onHandlerError);
     this.listeners = [];
     this.live = new Set();
+    this.entry = { server: this, connections: this.live, load: this.load };
     this.closeWaiters = [];
+    this.drainListeners = [];
     this.actedBefore = new ActedBefore();
     this.tls = options.tls;
     this.stateNow = 'idle';
@@ -214,6 +219,7 @@ export class Server {
     }
     this.listeners.push(listener);
     this.stateNow = 'listening';
+    liveServers.add(this.entry);
     return address;
   }
 
@@ -299,6 +305,18 @@ export class Server {
 
   // The end.
 
+  /** Calls `listener`, which must not throw, once: as the server begins to drain, or closes. */
+  onDraining(listener: () => void): this {
+    this.drainListeners = [...this.drainListeners, listener];
+    return this;
+  }
+
+  private tellDraining(): void {
+    const listeners = this.drainListeners;
+    this.drainListeners = [];
+    for (const listener of listeners) listener();
+  }
+
   /**
    * Graceful: takes no new connections or calls, lets open calls finish, then closes.
    * @param graceMs after which what is still open is closed regardless; default 30,000
@@ -306,6 +324,7 @@ export class Server {
   drain(graceMs: number = DRAIN_GRACE_MS): Promise<void> {
     checkGrace(graceMs);
     if (this.stateNow !== 'closed') this.stateNow = 'draining';
+    this.tellDraining();
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.drain('the server is draining', graceMs);
     return this.whenClosed();
@@ -333,6 +352,7 @@ export class Server {
   /** At once: open calls fail with UNAVAILABLE. */
   close(): Promise<void> {
     this.stateNow = 'closed';
+    this.tellDraining();
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.close('the server was closed');
     return this.whenClosed();
@@ -350,6 +370,7 @@ export class Server {
     if (this.stateNow !== 'draining' && this.stateNow !== 'closed') return;
     if (this.live.size > 0) return;
     this.stateNow = 'closed';
+    liveServers.delete(this.entry);
     for (const resolve of this.closeWaiters.splice(0)) resolve();
   }
 

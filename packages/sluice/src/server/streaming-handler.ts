@@ -78,8 +78,15 @@ export class RequestStreamListener<I, O>
 
   next(): Promise<IteratorResult<I, undefined>> {
     if (this.messages.ended || this.left) return Promise.resolve(DONE);
-    if (this.slot?.context.cancelled === true) return Promise.reject(this.gone());
-    return this.messages.next(this.stream);
+    if (this.isCancelled()) return Promise.reject(this.gone());
+    const answer = this.messages.next(this.stream);
+    // A fault of the client may show only now that its next message is asked for.
+    if (this.isCancelled()) this.messages.fail(this.gone());
+    return answer;
+  }
+
+  private isCancelled(): boolean {
+    return this.slot?.context.cancelled === true;
   }
 
   /** The handler reads no further; what the client still sends is dropped when the call ends. */

@@ -72,6 +72,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   private readonly keepalive: ClientKeepalive;
   /** Streams the server has ended whose messages are still to be taken. */
   endedStreams: number;
+  /** Streams that the server has ended, since the connection was made. */
+  streamsEnded: number;
   /** Bytes that written calls keep for a transparent retry. */
   replayBytes: number;
   private nextId: number;
@@ -85,6 +87,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.ready = false;
     this.draining = false;
     this.endedStreams = 0;
+    this.streamsEnded = 0;
     this.replayBytes = 0;
     this.nextId = 1;
     this.goAwayReason = '';
@@ -122,6 +125,11 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     if (this.connection.closedBy !== undefined) return 'closed';
     if (this.draining) return 'draining';
     return this.ready ? 'ready' : 'connecting';
+  }
+
+  /** Streams that were opened, since the connection was made. */
+  get streamsStarted(): number {
+    return (this.nextId - 1) / 2;
   }
 
   // AdmissionSubject.
@@ -226,6 +234,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     // The server has freed the slot, though the response is still to be read here.
     stream.freedSlot = true;
     this.endedStreams += 1;
+    this.streamsEnded += 1;
     this.offerCapacity();
   }
 

@@ -42,6 +42,7 @@ import { ProgressWatch } from './progress-watch.ts';
 import { Reader, type ReaderListener } from './reader.ts';
 import { type CreditOptions, ReceiveCredit } from './receive-credit.ts';
 import { StreamTable } from './stream-table.ts';
+import { systemErrorText } from './system-error.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 import type { TransportStream } from './transport-stream.ts';
 import { WriteBatch, type WriteListener } from './write-batch.ts';
@@ -168,7 +169,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
 
   private listen(): void {
     this.socket.on('error', (error) =>
-      this.lost(ioError('remote', `socket error: ${error.message}`, error)),
+      this.lost(ioError('remote', `socket error: ${systemErrorText(error)}`, error)),
     );
     this.socket.on('end', () =>
       this.lost(ioError('remote', 'the peer closed the connection', undefined)),

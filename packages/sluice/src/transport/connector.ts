@@ -8,8 +8,9 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { CertificateFiles } from './certificate-files.ts';
-import { connectFailure, openTunnel, type Tunnel } from './proxy-connect.ts';
+import { openTunnel, type Tunnel } from './proxy-connect.ts';
 import type { Reader } from './reader.ts';
+import { systemErrorText } from './system-error.ts';
 
 /** Where to connect. */
 export type Endpoint =
@@ -208,7 +209,7 @@ function settle(
     done = true;
     socket.destroy();
     listener.onFailure(
-      `cannot connect to ${endpointText(endpoint)}: ${connectFailure(error)}`,
+      `cannot connect to ${endpointText(endpoint)}: ${systemErrorText(error)}`,
       error,
     );
   };

@@ -5,6 +5,7 @@
 // tunnel (connector.ts).
 
 import net from 'node:net';
+import { systemErrorText } from './system-error.ts';
 
 /** The way on from a proxy. */
 export interface Tunnel {
@@ -91,7 +92,7 @@ class ProxyConnect {
 
   private readonly onError = (error: Error): void => {
     const where = `${this.tunnel.to} by proxy ${this.name}`;
-    this.fail(`cannot connect to ${where}: ${connectFailure(error)}`, error);
+    this.fail(`cannot connect to ${where}: ${systemErrorText(error)}`, error);
   };
 
   private readonly onClose = (): void => {
@@ -172,14 +173,6 @@ class ProxyConnect {
     if (rest.length > 0) socket.unshift(rest);
     this.listener.onTunnel(socket);
   }
-}
-
-/** Happy eyeballs fail with an AggregateError, whose own message is empty. */
-export function connectFailure(error: Error): string {
-  if (error instanceof AggregateError) {
-    return error.errors.map((one) => (one instanceof Error ? one.message : String(one))).join('; ');
-  }
-  return error.message;
 }
 
 // Bytes of a stranger, on their way into logs.

@@ -68,6 +68,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   readonly intake: RequestIntake;
   /** Handlers running. */
   handlers: number;
+  /** Streams that were answered to their end, since the connection was made. */
+  streamsEnded: number;
   private readonly listener: ServerTransportListener;
   private readonly keepalive: ServerKeepalive;
   private readonly pings: PingPolicy;
@@ -84,6 +86,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.listener = listener;
     this.limits = options.limits;
     this.handlers = 0;
+    this.streamsEnded = 0;
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
     this.settled = false;
@@ -141,6 +144,11 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.connection.fail(ErrorCode.SETTINGS_TIMEOUT, text);
   }
 
+  /** Streams that the client has opened, since the connection was made. */
+  get streamsStarted(): number {
+    return (this.connection.highestPeerStream + 1) >> 1;
+  }
+
   // What streams do.
 
   putHead(out: OutStream): void {
@@ -167,6 +175,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   onEndWritten(stream: ServerStream): void {
     if (!stream.remoteEnded) this.connection.ended.noteReset(stream.out.id);
     this.resets.completed();
+    this.streamsEnded += 1;
     this.connection.removeStream(stream);
   }
 

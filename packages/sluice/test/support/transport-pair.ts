@@ -195,7 +195,8 @@ export function assertIdle(connection: Connection): void {
   assert.equal(connection.credit.inbound.extra, 0, 'exposure beyond initial windows');
 }
 
-function assertOwnAccounts(connection: Connection, name: string): void {
+/** A recount of what one end has queued and granted, while the wire is quiet. */
+export function assertOwnAccounts(connection: Connection, name: string): void {
   const { buffer, active, waiting } = connection.loopy;
   // The lane of control frames is private to the buffer; a recount has to see it.
   const frames: unknown = Reflect.get(buffer, 'frames');
@@ -229,7 +230,7 @@ function assertOwnAccounts(connection: Connection, name: string): void {
 }
 
 /** What `to` has granted is what `from` thinks it may send. */
-function assertWindows(to: Connection, from: Connection, name: string): void {
+export function assertWindows(to: Connection, from: Connection, name: string): void {
   const { limit, unacked } = to.credit.flow;
   assert.equal(limit, unacked + from.loopy.sendQuota, `${name}: connection window`);
   to.streams.forEach((receiver, id) => {
