@@ -11,6 +11,7 @@ import {
   StatusError,
   uncompressed,
 } from 'sluice';
+import { addReflection } from 'sluice/reflection';
 import {
   type BoolValue,
   type EchoStatus,
@@ -133,6 +134,7 @@ export async function serveSluice(port: number, tls: ServerTls | undefined): Pro
     .add(TestService, handlers)
     .handle(pathOf(TestService.method.unaryCall), unaryCall)
     .handle(pathOf(TestService.method.streamingInputCall), streamingInputCall);
+  addReflection(server);
   const address = await server.listen({ host: '127.0.0.1', port });
   return address.port;
 }
