@@ -10,6 +10,7 @@ import tls from 'node:tls';
 import type { CertificateFiles } from './certificate-files.ts';
 import { openTunnel, type Tunnel } from './proxy-connect.ts';
 import type { Reader } from './reader.ts';
+import { checkAddress } from './server-identity.ts';
 import { systemErrorText } from './system-error.ts';
 
 /** Where to connect. */
@@ -103,6 +104,15 @@ function connectPlain(endpoint: Endpoint, listener: ConnectListener): ConnectAtt
   });
 }
 
+// Server names are DNS names; an address has none (RFC 6066 §3).
+function nameServer(options: tls.ConnectionOptions, host: string): void {
+  const family = net.isIP(host);
+  if (family === 0) options.servername ??= host;
+  else if (family === 6 && options.servername === undefined) {
+    options.checkServerIdentity ??= checkAddress;
+  }
+}
+
 function connectTls(
   endpoint: Endpoint,
   secure: ClientTlsOptions,
@@ -114,10 +124,7 @@ function connectTls(
   } else {
     options.host = endpoint.host;
     options.port = endpoint.port;
-    // Server names are DNS names; an address has none (RFC 6066 §3).
-    if (secure.servername === undefined && net.isIP(endpoint.host) === 0) {
-      options.servername = endpoint.host;
-    }
+    nameServer(options, endpoint.host);
   }
   return startTls(endpoint, options, listener);
 }
@@ -181,7 +188,7 @@ function tunnelledTls(
 ): tls.ConnectionOptions {
   const host = to.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   const options: tls.ConnectionOptions = { ...secure, socket, host, ALPNProtocols: ['h2'] };
-  if (secure.servername === undefined && net.isIP(host) === 0) options.servername = host;
+  nameServer(options, host);
   // The TLS socket reports what happens to the one below it.
   socket.on('error', ignoreError);
   return options;
