@@ -39,7 +39,7 @@ const COMMANDS = {
   },
   // The checks build for themselves, so that a type error is one result among the others.
   check: {
-    does: 'format, lint, types, layers, unused code, package exports',
+    does: 'format, lint, types, layers, unused code, package exports, code in the pages',
     run: runChecks,
     builds: true,
   },

@@ -12,7 +12,7 @@ const RETRY_PRICES: ServiceConfig = {
       name: [{ service: ShopService.typeName, method: ShopService.method.getPrice.name }],
       retryPolicy: {
         maxAttempts: 4,
-        // The waits are random between nothing and this, so that clients do not retry in step.
+        // The waits are varied by a fifth either way, so that clients do not retry in step.
         initialBackoff: '0.01s',
         backoffMultiplier: 2,
         maxBackoff: '0.5s',
