@@ -1,6 +1,7 @@
-// Runs the chat example: one room, three members, each waiting for the others as people would.
+// Runs the chat example: one room, three members, each waiting for the others as people would; then
+// one who does not listen.
 
-import { join } from './member.ts';
+import { join, type Member, sleep } from './member.ts';
 import { chatServer } from './server.ts';
 
 async function main(): Promise<void> {
@@ -16,17 +17,32 @@ async function main(): Promise<void> {
   const cleo = join(target, 'Cleo');
   await cleo.entered;
 
-  ada.say('Is everybody here?');
-  await Promise.all([bob.hears('Is everybody here?'), cleo.hears('Is everybody here?')]);
-  bob.say('I am.');
-  cleo.say('So am I.');
-  await Promise.all([ada.hears('I am.'), ada.hears('So am I.')]);
+  await ada.say('Is everybody here?');
+  const question = 'Ada: Is everybody here?';
+  await Promise.all([bob.hears(question), cleo.hears(question)]);
+  await Promise.all([bob.say('I am.'), cleo.say('So am I.')]);
+  await Promise.all([ada.hears('Bob: I am.'), ada.hears('Cleo: So am I.')]);
+
+  await Promise.all([bob.leave(), cleo.leave()]);
+  await Promise.all([ada.hears('Bob: (leaves)'), ada.hears('Cleo: (leaves)')]);
+
+  const gone = ada.hears('Dora: (leaves)');
+  const dora = sleep(target, 'Dora', gone);
+  await ada.hears('Dora: (joins)');
+  await talkUntil(gone, ada);
+  console.log(`Dora ${await dora}`);
 
   await ada.leave();
-  await Promise.all([bob.hears('(leaves)'), cleo.hears('(leaves)')]);
-  await Promise.all([bob.leave(), cleo.leave()]);
   await server.drain();
   console.log('the room is empty');
+}
+
+async function talkUntil(done: Promise<void>, member: Member): Promise<void> {
+  let isDone = false;
+  void done.then(() => {
+    isDone = true;
+  });
+  while (!isDone) await member.say('Are you awake? '.repeat(100));
 }
 
 void main();

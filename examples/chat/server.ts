@@ -1,64 +1,56 @@
 // The server of the chat example: a room. Each member is one bidirectional call; what a member says
-// is put into the mailbox of every other, and the handler yields what is in its own.
-// Who reads too slowly for its mailbox is out of the room: what a room holds stays bounded.
+// is sent to the outbox of every other, which is what the handler answers with.
+// Who reads too slowly for its outbox is out of the room: what a room holds stays bounded.
 
-import { createServer, type Server, Status, StatusError } from 'sluice';
+import { createServer, Outbox, type Server, type ServerContext, Status, StatusError } from 'sluice';
 import { ChatService } from './gen/chat_pb.ts';
-import { Mailbox } from './mailbox.ts';
 
 interface Said {
   readonly from: string;
   readonly text: string;
 }
 
+interface Member {
+  readonly outbox: Outbox<Said>;
+  readonly context: ServerContext;
+}
+
 /** A server with an empty room, not listening yet. */
 export function chatServer(): Server {
-  const room = new Map<string, Mailbox<Said>>();
+  const room = new Map<string, Member>();
 
   function broadcast(said: Said): void {
-    for (const [name, mailbox] of room) {
-      if (name !== said.from && !mailbox.post(said)) leave(name, mailbox);
+    for (const [name, { outbox, context }] of room) {
+      if (name === said.from || outbox.send(said)) continue;
+      // It is full now, because this member's client does not read what was sent before.
+      context.abort(new StatusError(Status.RESOURCE_EXHAUSTED, `${name} reads too slowly`));
     }
   }
 
-  function leave(name: string, mailbox: Mailbox<Said>): void {
-    // Whoever has left may have come back since, with another mailbox.
-    if (room.get(name) !== mailbox) return;
+  async function listenTo(name: string, requests: AsyncIterable<{ text: string }>): Promise<void> {
+    try {
+      for await (const { text } of requests) broadcast({ from: name, text });
+    } catch {
+      // The call is over, which is one way to leave a room.
+    }
+    room.get(name)?.outbox.end();
     room.delete(name);
-    mailbox.close();
     broadcast({ from: name, text: '(leaves)' });
   }
 
-  async function listenTo(
-    name: string,
-    requests: AsyncIterable<{ text: string }>,
-    mailbox: Mailbox<Said>,
-  ): Promise<void> {
-    try {
-      for await (const { text } of requests) {
-        if (room.get(name) !== mailbox) return;
-        broadcast({ from: name, text });
-      }
-    } catch {
-      // The client is gone, which is one way to leave a room.
-    } finally {
-      leave(name, mailbox);
-    }
-  }
-
   return createServer().add(ChatService, {
-    async *join(requests, context) {
+    join(requests, context) {
       const name = context.metadata.get('name');
       if (name === undefined) throw new StatusError(Status.INVALID_ARGUMENT, 'no name given');
       if (room.has(name)) throw new StatusError(Status.ALREADY_EXISTS, `${name} is here already`);
-      const mailbox = new Mailbox<Said>();
-      room.set(name, mailbox);
+      const outbox = new Outbox<Said>();
+      room.set(name, { outbox, context });
       // Headers go with the first message; a member wants to know at once that it is in.
       context.sendHeader();
       broadcast({ from: name, text: '(joins)' });
       // Both directions at once: what the member says is read beside what it is told.
-      void listenTo(name, requests, mailbox);
-      yield* mailbox;
+      void listenTo(name, requests);
+      return outbox;
     },
   });
 }

@@ -48,7 +48,7 @@ export function issue(authority: Authority, holder: Holder, name: string): void 
   const extensions = join(folder, 'extensions');
   writeFileSync(
     extensions,
-    'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n',
+    `subjectAltName=DNS:${name},IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n`,
   );
   openssl(
     ...['req', '-new', ...newKey(join(folder, 'tls.key')), '-subj', `/CN=${name}`],

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, StatusError } from 'sluice';
+import { createClient, type Peer, StatusError } from 'sluice';
 import { type Holder, issue, makeAuthority, makeHolder } from './certificates.ts';
 import { secureChannel } from './client.ts';
 import { AccountService } from './gen/account_pb.ts';
@@ -13,11 +13,13 @@ import { accountServer } from './server.ts';
 /** Connects anew, makes one call, and says who met whom: the server's name and the client's. */
 async function meet(target: string, ca: string, holder?: Holder): Promise<[string, string]> {
   let server = '';
-  const channel = secureChannel(target, ca, holder, (name) => {
-    server = name;
-  });
+  const onPeer = (peer: Peer): void => {
+    server = peer.names[0] ?? '';
+  };
+  const channel = secureChannel(target, ca, holder);
   try {
-    const { name } = await createClient(AccountService, channel, { timeoutMs: 5_000 }).whoAmI({});
+    const accounts = createClient(AccountService, channel, { timeoutMs: 5_000 });
+    const { name } = await accounts.whoAmI({}, { onPeer });
     return [server, name];
   } finally {
     await channel.close();
@@ -26,13 +28,13 @@ async function meet(target: string, ca: string, holder?: Holder): Promise<[strin
 
 /** Calls on one connection until it is stopped. */
 function callAllTheWhile(target: string, ca: string, holder: Holder) {
-  let connections = 0;
+  // One for each connection.
+  const peers = new Set<Peer>();
   let stopped = false;
-  const channel = secureChannel(target, ca, holder, () => {
-    connections += 1;
-  });
+  const channel = secureChannel(target, ca, holder);
   async function callOn(): Promise<number> {
-    const accounts = createClient(AccountService, channel, { timeoutMs: 5_000 });
+    const onPeer = (peer: Peer): unknown => peers.add(peer);
+    const accounts = createClient(AccountService, channel, { timeoutMs: 5_000, onPeer });
     let calls = 0;
     for (; !stopped; calls += 1) await accounts.whoAmI({});
     await channel.close();
@@ -41,7 +43,7 @@ function callAllTheWhile(target: string, ca: string, holder: Holder) {
   const calling = callOn();
   return async (): Promise<string> => {
     stopped = true;
-    return `${await calling} calls on ${connections} connection, none failed`;
+    return `${await calling} calls on ${peers.size} connection, none failed`;
   };
 }
 

@@ -1,5 +1,5 @@
 // The server of the mutual TLS example: it serves nobody without a certificate of its authority,
-// and knows its callers by the name in theirs.
+// and knows its callers by the first name in theirs.
 
 import { certificateFiles, createServer, type Server } from 'sluice';
 import type { Holder } from './certificates.ts';
@@ -18,6 +18,6 @@ export function accountServer(holder: Holder, ca: string): Server {
       rejectUnauthorized: true,
     },
   }).add(AccountService, {
-    whoAmI: (_, { peer }) => ({ name: String(peer.certificate?.subject.CN) }),
+    whoAmI: (_, { peer }) => ({ name: peer.names[0] ?? '' }),
   });
 }

@@ -2,6 +2,7 @@
 // What is not exported here may change without notice.
 
 export { type CallInvoker, type Client, type ClientMethod, createClient } from './api/client.ts';
+export { Outbox, type OutboxOptions } from './api/outbox.ts';
 export {
   findDetails,
   type StatusDetail,
@@ -113,7 +114,7 @@ export {
   certificateFiles,
 } from './transport/certificate-files.ts';
 export type { KeepaliveOptions } from './transport/client-keepalive.ts';
-export type { ConnectionStats, RuntimeStats } from './transport/connection-stats.ts';
+export type { BackendStats, ConnectionStats, RuntimeStats } from './transport/connection-stats.ts';
 export type { ClientTlsOptions } from './transport/connector.ts';
 export {
   type ClientLimits,

@@ -9,10 +9,13 @@ export interface BackoffOptions {
   readonly maxMs?: number;
 }
 
+/** Milliseconds before the second attempt. */
+export const INITIAL_BACKOFF_MS = 1_000;
+
 const MULTIPLIER = 1.6;
 const JITTER = 0.2;
 
-/** The waits of one subchannel, growing until a connection became ready. */
+/** Waits that grow until `reset`. */
 export class Backoff {
   private readonly initialMs: number;
   private readonly maxMs: number;
@@ -20,7 +23,7 @@ export class Backoff {
   private current: number;
 
   constructor(options: BackoffOptions = {}, random: () => number = Math.random) {
-    this.initialMs = options.initialMs ?? 1_000;
+    this.initialMs = options.initialMs ?? INITIAL_BACKOFF_MS;
     this.maxMs = options.maxMs ?? 120_000;
     this.random = random;
     this.current = this.initialMs;
@@ -33,7 +36,7 @@ export class Backoff {
     return wait * (1 + JITTER * (2 * this.random() - 1));
   }
 
-  /** A connection became ready. */
+  /** What was tried has succeeded. */
   reset(): void {
     this.current = this.initialMs;
   }

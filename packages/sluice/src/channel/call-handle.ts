@@ -5,6 +5,7 @@
 
 import type { Metadata } from '../grpc/metadata.ts';
 import type { Status } from '../grpc/status.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 import type { CallDefaults, CallOptions, MethodSettings } from './call-options.ts';
@@ -28,6 +29,8 @@ export interface CallListener {
 export interface CallHandle {
   /** True once onEnd was called. */
   readonly isEnded: boolean;
+  /** The server that it was sent to; undefined before that. */
+  readonly peer: Peer | undefined;
   /** Begins, once; `message` is the whole request of a call that sends one. */
   start(message: Uint8Array | undefined): void;
   /**

@@ -3,6 +3,7 @@
 // Not here: how a call carries them out (call.ts), the settings of connections (channel-options.ts).
 
 import type { Metadata } from '../grpc/metadata.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { CallCredentials } from './call-credentials.ts';
 import type { ClientInterceptor } from './interceptor.ts';
 
@@ -46,6 +47,12 @@ export interface CallOptions {
   readonly maxReceiveMessageLength?: number | undefined;
   /** Run around this call, inside those of the channel; the first is the outermost. */
   readonly interceptors?: readonly ClientInterceptor[] | undefined;
+  /**
+   * The server that answered the call, once, before `onHeader`; of a call that failed the last one it
+   * was sent to, before `onTrailer`. Never of a call that was not sent. Interceptors that make a call
+   * more than once have it called for each.
+   */
+  readonly onPeer?: ((peer: Peer) => void) | undefined;
   /** Response headers, once. */
   readonly onHeader?: ((header: Metadata) => void) | undefined;
   /** Trailers, once, before the call ends. */

@@ -15,6 +15,7 @@ import type { ClientTransport } from '../transport/client-transport.ts';
 import { headCharge, metadataCharge } from '../transport/head-charge.ts';
 import { MESSAGE_CHARGE, REPLAY_BYTES } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
 import type { PickTracker } from './balancer.ts';
@@ -105,6 +106,9 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     this.fields = options.metadata?.toFields() ?? NO_FIELDS;
     this.metadataBytes = this.fields.length === 0 ? 0 : metadataCharge(this.fields);
     this.timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
+    if (typeof this.timeoutMs !== 'number' || Number.isNaN(this.timeoutMs)) {
+      throw new RangeError(`timeoutMs is ${String(this.timeoutMs)}; it must be a number of ms`);
+    }
     this.elapsedMs = 0;
     this.endedHere = false;
     this.maxSendLength = options.maxSendMessageLength ?? placer.callDefaults.maxSendMessageLength;
@@ -134,6 +138,11 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     return this.ended;
   }
 
+  /** The server it was sent to; of one that waits to be sent again, none. */
+  get peer(): Peer | undefined {
+    return this.stream?.written === true ? this.stream.peer : undefined;
+  }
+
   /** Bytes the call takes of a connection's queue: its HEADERS and messages. */
   get queueBytes(): number {
     return this.heldBytes + headCharge(this.path, this.metadataBytes);
@@ -151,9 +160,6 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
       this.first = message;
       this.firstIsLast = true;
       this.heldBytes = message.length;
-    }
-    if (typeof this.timeoutMs !== 'number' || Number.isNaN(this.timeoutMs)) {
-      throw new RangeError(`timeoutMs is ${String(this.timeoutMs)}; it must be a number of ms`);
     }
     const { signal, parent, credentials } = this.options;
     if (parent !== undefined && !this.join(parent)) return;
@@ -179,7 +185,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     if (deadline !== undefined) {
       // A deadline is made from this clock, which does not jump when the time of day is set.
       const nowMs = performance.timeOrigin + performance.now();
-      this.timeoutMs = Math.min(this.timeoutMs, deadline.getTime() - nowMs);
+      this.timeoutMs = Math.min(this.timeoutMs, Math.ceil(deadline.getTime() - nowMs));
       if (this.timeoutMs <= 0) return true;
     }
     this.child = { cancel: (reason) => this.onParentCancelled(reason) };
@@ -362,9 +368,10 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
       this.tracker = tracker;
       tracker.onStart();
     }
+    // Before anything that tells the listener, which may ask for more from there.
+    if (this.wanted > 0) stream.request(this.wanted);
     if (this.first !== undefined) stream.send(this.first, this.firstIsLast);
     if (this.sent !== undefined) this.replay(stream, this.sent);
-    if (this.wanted > 0) stream.request(this.wanted);
     return true;
   }
 
@@ -376,7 +383,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     }
     this.countReplay();
     // While the call waited `send` said false; it may go on now.
-    if (writable) this.listener.onWritable();
+    if (writable && !this.ended) this.listener.onWritable();
   }
 
   private remainingMs(): number {
@@ -451,9 +458,9 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     tracker.onEnd(code, trailers);
   }
 
-  /** Ends the call because its channel was closed. */
-  endOf(placer: CallPlacer, reason: string): void {
-    if (placer === this.placer) this.abandon(Status.UNAVAILABLE, reason);
+  /** Whether this channel makes the call. */
+  isOf(placer: CallPlacer): boolean {
+    return placer === this.placer;
   }
 
   private finish(code: Status, details: string, trailers: HeaderFields): void {

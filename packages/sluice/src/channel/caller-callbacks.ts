@@ -5,6 +5,7 @@
 import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { CallHandle } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 
@@ -17,12 +18,30 @@ export interface Failure {
 export interface Caller {
   readonly options: CallOptions;
   call: CallHandle | undefined;
+  /** The caller's, until it was called. */
+  onPeer: ((peer: Peer) => void) | undefined;
   /** An error of the caller's own requests or callbacks, to be thrown instead of the status. */
   failure: Failure | undefined;
 }
 
+function tellPeer(caller: Caller): void {
+  const { onPeer } = caller;
+  const peer = caller.call?.peer;
+  if (onPeer === undefined || peer === undefined) return;
+  caller.onPeer = undefined;
+  try {
+    onPeer(peer);
+  } catch (error) {
+    caller.failure ??= { error };
+    caller.call?.cancel('onPeer threw');
+  }
+}
+
 /** Response headers came. */
 export function tellHeader(caller: Caller, header: Metadata): void {
+  if (caller.onPeer !== undefined) tellPeer(caller);
+  // It has thrown, and ended the call.
+  if (caller.failure !== undefined) return;
   try {
     caller.options.onHeader?.(header);
   } catch (error) {
@@ -38,6 +57,7 @@ export function tellTrailer(
   details: string,
   trailer: Metadata,
 ): Failure | undefined {
+  if (caller.onPeer !== undefined) tellPeer(caller);
   try {
     caller.options.onTrailer?.(trailer);
   } catch (error) {

@@ -42,6 +42,9 @@ const IDLE_TIMEOUT_MS: number = 30 * 60 * 1_000;
 /** An idle timeout is watched in so many steps: what is late is late by one of them. */
 const IDLE_STEPS = 10;
 
+/** Subchannels that may be given up before those of which nothing is left are forgotten. */
+const SPARE_BACKENDS = 16;
+
 /** The inside of one channel; its parts know it by the interfaces it implements. */
 export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancerHost, LiveChannel {
   readonly target: string;
@@ -92,7 +95,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.callDefaults = callDefaults(authority, uri.scheme.startsWith('unix'), options);
     this.held = new Set();
     this.backends = new Set();
-    this.watch = new StateWatch();
+    this.watch = new StateWatch(this.limits.waitingCalls, () => this.onWaiting());
     this.idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
     this.idleTimer = undefined;
     this.placed = 0;
@@ -146,7 +149,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     const now = this.wheel.now();
     const { line } = this.placement;
     const limits: Record<string, LimitReading> = {
-      ...this.placement.readings(),
+      ...line.readings(),
       'retry-bytes': this.retries.reading(),
     };
     const connections: RuntimeStats['connections'] = [];
@@ -164,15 +167,32 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       limits,
       connections,
       retries: { ...this.retries.counts },
+      backends: [...this.held].map((backend) => backend.stats()),
     };
   }
 
-  /** Those in use, and those given up until nothing of them is left. */
+  /** Those that the balancer holds, and of the others those where something of this channel is left. */
   subchannels(): ReadonlySet<Subchannel> {
-    for (const backend of this.backends) {
-      if (backend.state === 'SHUTDOWN' && backend.live.size === 0) this.backends.delete(backend);
+    const { backends } = this;
+    const held = new Set<Subchannel>();
+    for (const { shared } of this.held) held.add(shared);
+    for (const backend of backends) {
+      const isLeft = backend.used ? this.hasCallsOn(backend) : backend.live.size > 0;
+      if (!isLeft && !held.has(backend)) backends.delete(backend);
     }
-    return this.backends;
+    return backends;
+  }
+
+  private hasCallsOn({ live }: Subchannel): boolean {
+    for (const { transport } of live) {
+      for (const caller of transport.listeners()) if (this.isCall(caller)) return true;
+    }
+    return false;
+  }
+
+  /** Connections may be shared: not every call on them is of this channel. */
+  private isCall(caller: unknown): caller is ClientCall {
+    return caller instanceof ClientCall && caller.isOf(this);
   }
 
   // The end.
@@ -184,10 +204,12 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       this.closed = true;
       liveChannels.delete(this);
       this.idleTimer?.cancel();
-      this.placement.fail(reason);
+      this.placement.end(reason);
       this.retries.close(reason);
-      this.credentialsLine.fail(reason);
+      this.credentialsLine.end(reason);
       this.balancing.close();
+      // A user's balancer may have forgotten some.
+      for (const subchannel of this.held) subchannel.release();
       for (const backend of this.backends) this.endCalls(backend, reason);
       this.watch.tell();
       this.onWaiting();
@@ -207,7 +229,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
         continue;
       }
       for (const caller of transport.listeners()) {
-        if (caller instanceof ClientCall) caller.endOf(this, reason);
+        if (this.isCall(caller)) caller.abandon(Status.UNAVAILABLE, reason);
       }
     }
   }
@@ -255,6 +277,8 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     onState: (subchannel: BalancedSubchannel) => void,
   ): BalancedSubchannel {
     const shared = this.pool.take({ ...this.settings, endpoint: address.endpoint });
+    // Addresses may come and go for as long as the program runs.
+    if (this.backends.size > 2 * this.held.size + SPARE_BACKENDS) this.subchannels();
     this.backends.add(shared);
     const made = new ChannelSubchannel(address, shared, {
       onState,
@@ -276,9 +300,10 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   }
 
   // Between two attempts to connect no socket holds the process, and timers of the wheel never do:
-  // whoever waits must.
+  // whoever waits must. A program that watches states for as long as it runs need not run for that.
   onWaiting(): void {
-    const holds = !this.closed && this.placement.waited && this.balancing.state !== 'READY';
+    const isWaited = this.placement.waited && this.balancing.state !== 'READY';
+    const holds = !this.closed && (isWaited || this.watch.timed > 0);
     if (holds === (this.hold !== undefined)) return;
     if (this.hold !== undefined) systemClock.clearTimer(this.hold);
     this.hold = holds ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true) : undefined;
@@ -316,9 +341,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   }
 
   private hasStreams(): boolean {
-    for (const { live } of this.subchannels()) {
-      for (const { transport } of live) if (transport.listeners().length > 0) return true;
-    }
+    for (const backend of this.subchannels()) if (this.hasCallsOn(backend)) return true;
     return false;
   }
 }

@@ -4,6 +4,7 @@
 // Not here: connecting (subchannel.ts), whom the channel picks (balancers/).
 
 import type { ClientTransport } from '../transport/client-transport.ts';
+import type { BackendStats } from '../transport/connection-stats.ts';
 import type { BalancedSubchannel } from './balancer.ts';
 import type { BackendAddress } from './resolver.ts';
 import type { ConnectivityState, Subchannel, SubchannelUser } from './subchannel.ts';
@@ -44,6 +45,13 @@ export class ChannelSubchannel implements BalancedSubchannel, SubchannelUser {
     return this.released ? undefined : this.shared.transport;
   }
 
+  /** As it stands, for the figures of the channel. */
+  stats(): BackendStats {
+    const { name, lastFailure, live } = this.shared;
+    const connections = Array.from(live, ({ id }) => id);
+    return { address: name, state: this.state, lastFailure, connections };
+  }
+
   connect(): void {
     if (!this.released) this.shared.connect();
   }
@@ -56,10 +64,11 @@ export class ChannelSubchannel implements BalancedSubchannel, SubchannelUser {
   }
 
   onState(): void {
-    this.listener.onState(this);
+    // Whoever was told before may have released it.
+    if (!this.released) this.listener.onState(this);
   }
 
   onCapacity(): void {
-    this.listener.onCapacity();
+    if (!this.released) this.listener.onCapacity();
   }
 }

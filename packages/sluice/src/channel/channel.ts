@@ -18,20 +18,21 @@ import type { ChannelOptions } from './channel-options.ts';
 import type { Requests } from './request-pump.ts';
 import type { WatchOptions } from './state-watch.ts';
 import type { ConnectivityState } from './subchannel.ts';
+import { targetText } from './target.ts';
 
 /**
  * Calls to one target. Made with `connect`; safe to share, meant to live as long as the program.
  * Errors of calls are StatusErrors; only misuse throws otherwise.
  */
 export class Channel {
-  /** The target, as `connect` was given it. */
+  /** The target, as `connect` was given it; of a list its `static:` form. */
   readonly target: string;
   private readonly core: ChannelCore;
 
   /** Use `connect`. */
-  constructor(target: string, options: ChannelOptions = {}) {
-    this.target = target;
-    this.core = new ChannelCore(target, options);
+  constructor(target: string | readonly string[], options: ChannelOptions = {}) {
+    this.target = targetText(target);
+    this.core = new ChannelCore(this.target, options);
   }
 
   // Calls.
@@ -157,14 +158,18 @@ export class Channel {
 const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /** What the caller holds of a call made with `Channel.call`. */
-export type Call = Pick<CallHandle, 'send' | 'halfClose' | 'request' | 'cancel' | 'isEnded'>;
+export type Call = Pick<
+  CallHandle,
+  'send' | 'halfClose' | 'request' | 'cancel' | 'isEnded' | 'peer'
+>;
 
 /**
  * A channel to `target`. It connects when the first call is made.
  * @param target `host:port`, `[v6]:port`, `dns:///host:port`, `ipv4:`, `ipv6:`, `unix:/path`,
- *   `static:` or a scheme of a registered resolver
+ *   `static:` or a scheme of a registered resolver; or a list of `host:port` and `[v6]:port`, which
+ *   is `static:` of them
  * @throws TypeError or RangeError for a target or option that is not understood
  */
-export function connect(target: string, options?: ChannelOptions): Channel {
+export function connect(target: string | readonly string[], options?: ChannelOptions): Channel {
   return new Channel(target, options);
 }

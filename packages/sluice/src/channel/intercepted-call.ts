@@ -1,5 +1,5 @@
 // Runs a chain of client interceptors around one call, and makes the attempts that they ask for.
-// Invariants: the caller's deadline and signal hold for all attempts together and for what
+// Invariants: the caller's deadline, signal and parent hold for all attempts together and for what
 // interceptors do between them; when the call is over for its caller no attempt is left.
 // Not here: what an interceptor is (interceptor.ts), response streams (intercepted-stream.ts).
 
@@ -11,6 +11,7 @@ import type { WheelTimer } from '../transport/timer-wheel.ts';
 import { beginCall, type CallTarget, methodOf, pathOf } from './begin-call.ts';
 import type { CallHandle, CallPlacer } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
+import { type BondedCall, CallerBond } from './caller-bond.ts';
 import type {
   CallRequest,
   CallResponse,
@@ -24,7 +25,7 @@ import { StreamAttempt } from './stream-attempt.ts';
 import { type AnyMethod, encodeRequest } from './typed-messages.ts';
 import { UnaryCall } from './unary-call.ts';
 
-/** Milliseconds that interceptors have to answer for an attempt that its deadline or signal ended. */
+/** Milliseconds that interceptors have to answer when the deadline, signal or parent ends the call. */
 const LAST_WORD_MS = 50;
 
 /** Whether a call has interceptors. */
@@ -36,7 +37,7 @@ export function isIntercepted(placer: CallPlacer, options: CallOptions): boolean
 }
 
 /** One call of a caller, around which interceptors run. */
-export class InterceptedCall implements WheelTimer {
+export class InterceptedCall implements BondedCall, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
@@ -48,10 +49,13 @@ export class InterceptedCall implements WheelTimer {
   private readonly method: AnyMethod | undefined;
   private readonly kind: MethodKind;
   private readonly chain: readonly ClientInterceptor[];
+  private readonly bond: CallerBond;
+  private readonly timeoutMs: number;
   private readonly deadlineMs: number;
   private readonly attempts: Set<CallHandle>;
   private giveUp: ((error: StatusError) => void) | undefined;
-  private aborted: boolean;
+  /** Why the caller has given the call up; '' while it has not. */
+  private cancelled: string;
   private over: string | undefined;
 
   /** @throws TypeError when the target is a method of another kind; RangeError for `timeoutMs` */
@@ -70,24 +74,28 @@ export class InterceptedCall implements WheelTimer {
     this.method = methodOf(target, kind);
     this.kind = kind;
     this.chain = [...(placer.callDefaults.interceptors ?? []), ...(options.interceptors ?? [])];
-    this.deadlineMs = placer.wheel.now() + timeoutMs;
+    this.bond = new CallerBond(options, this);
+    this.timeoutMs = Math.min(timeoutMs, this.bond.parentMs);
+    this.deadlineMs = placer.wheel.now() + this.timeoutMs;
     this.attempts = new Set();
     this.giveUp = undefined;
-    this.aborted = false;
+    this.cancelled = '';
     this.over = undefined;
   }
 
   /** The answer to a call with one request and one response. */
   async unary(message: unknown): Promise<unknown> {
     const { onHeader, onTrailer } = this.options;
+    let isTold = false;
     try {
       const response = await this.respond({ ...this.basics(), stream: false, message });
       if (response.stream) throw this.mismatch('stream: false');
       onHeader?.(response.header);
+      isTold = true;
       onTrailer?.(response.trailer);
       return response.message;
     } catch (error) {
-      if (error instanceof StatusError) onTrailer?.(error.metadata);
+      if (error instanceof StatusError && !isTold) onTrailer?.(error.metadata);
       throw error;
     } finally {
       this.end('the call was answered without it');
@@ -121,21 +129,19 @@ export class InterceptedCall implements WheelTimer {
 
   private respond(request: CallRequest): Promise<CallResponse> {
     return new Promise((resolve, reject) => {
-      const { signal } = this.options;
-      const onAbort = (): void => this.onAbort();
       const done = (): void => {
         this.giveUp = undefined;
-        signal?.removeEventListener('abort', onAbort);
+        this.bond.release();
         if (this.wheelSlot >= 0) this.placer.wheel.remove(this);
       };
       this.giveUp = (error) => {
         done();
         reject(error);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       if (this.deadlineMs !== Number.POSITIVE_INFINITY) {
         this.placer.wheel.add(this, this.deadlineMs + LAST_WORD_MS);
       }
+      this.bond.tie();
       this.run(0, request).then(
         (response) => {
           done();
@@ -149,22 +155,32 @@ export class InterceptedCall implements WheelTimer {
     });
   }
 
-  // Attempts hear of it as well; an interceptor that waits for something else does not.
-  private onAbort(): void {
+  // BondedCall. Attempts hear of it as well; an interceptor that waits for something else does not.
+
+  get isEnded(): boolean {
+    return this.giveUp === undefined;
+  }
+
+  cancel(details: string): void {
     const { wheel } = this.placer;
-    this.aborted = true;
-    if (this.wheelSlot >= 0) wheel.remove(this);
+    this.cancelled = details;
     wheel.add(this, wheel.now() + LAST_WORD_MS);
+  }
+
+  onParentCancelled(reason: string): void {
+    // Both have the same deadline: whoever notices first, the status is the same.
+    if (this.placer.wheel.now() >= this.deadlineMs) return;
+    this.cancel(`the parent call was cancelled: ${reason}`);
   }
 
   onTimer(): void {
     const stuck = 'an interceptor was still at work';
     this.giveUp?.(
-      this.aborted
-        ? StatusError.refusal(Status.CANCELLED, `the signal was aborted; ${stuck}`)
+      this.cancelled !== ''
+        ? StatusError.refusal(Status.CANCELLED, `${this.cancelled}; ${stuck}`)
         : StatusError.refusal(
             Status.DEADLINE_EXCEEDED,
-            `deadline of ${this.options.timeoutMs} ms exceeded; ${stuck}`,
+            `deadline of ${this.timeoutMs} ms exceeded; ${stuck}`,
           ),
     );
     this.end('the call ended before its interceptors');

@@ -35,7 +35,7 @@ export class InterceptedStream implements AsyncIterableIterator<unknown> {
   private async open(requests: RequestMessages): Promise<Opened> {
     try {
       const response = await this.call.stream(requests);
-      this.call.options.onHeader?.(response.header);
+      if (!this.done) this.call.options.onHeader?.(response.header);
       this.isOpen = true;
       return { response, iterator: response.message[Symbol.asyncIterator]() };
     } catch (error) {

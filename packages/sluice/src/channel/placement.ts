@@ -1,17 +1,21 @@
 // Which calls of a channel start now, which wait for a stream or a connection, and which are refused.
-// Invariants: a call that cannot start now waits in one bounded line, in order, or is refused with
-// RESOURCE_EXHAUSTED naming the limit; whoever waits is looked at again when a picker is new and
-// when a connection has room. Not here: what a call does (call.ts), who picks (balancers/).
+// Invariants: a call that cannot start now waits in one bounded line, or is refused with
+// RESOURCE_EXHAUSTED naming the limit; none overtakes another one that waits for the same connection,
+// and none is held back by one that waits for something else; whoever waits is looked at again when a
+// picker is new and when a connection has room.
+// Not here: what a call does (call.ts), the line itself (waiting-line.ts), who picks (balancers/).
 
-import { Status } from '../grpc/status.ts';
-import type { LimitName, LimitReading } from '../transport/admission.ts';
+import { isStatus, Status } from '../grpc/status.ts';
+import type { LimitName } from '../transport/admission.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import type { ClientLimits } from '../transport/limits.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
-import type { PickInfo, PickResult } from './balancer.ts';
+import { WheelTimeout } from '../transport/wheel-timeout.ts';
+import type { Picker, PickInfo, PickResult } from './balancer.ts';
 import type { ClientCall } from './call.ts';
 import { ChannelSubchannel } from './channel-subchannel.ts';
 import type { ResolvingBalancer } from './resolving-balancer.ts';
+import { reasonOf } from './typed-messages.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What became of an attempt to start a call. */
@@ -22,6 +26,12 @@ type Outcome = typeof PLACED | typeof UNCONNECTED | typeof FULL;
 
 /** Backends that are asked for one call, and calls that are looked at behind one that found none. */
 const MAX_TRIES = 32;
+
+/**
+ * Milliseconds until all of a line is looked at that was left after MAX_TRIES calls: behind those that
+ * wait for a backend which hangs there may be some for another one. Each look costs a pick per call.
+ */
+const WHOLE_LINE_MS = 100;
 
 /** Asks for any backend, for whoever wants to know whether a call would start. */
 const ANY_CALL: PickInfo = { path: '', fields: [] };
@@ -52,21 +62,27 @@ export class Placement {
   lastFailure: string;
   private readonly host: PlacementHost;
   private readonly readyWaiters: ReadyWaiter[];
-  private readonly acted: { calls: number; bytes: number };
+  /** Connections that calls in the line wait for, as far as the last pump has seen. */
+  private readonly awaited: Set<ClientTransport>;
   private pumping: boolean;
-  /** The connection that was last found full, and the limit that said so. */
+  /** Something has changed while the line was looked at. */
+  private pumpAgain: boolean;
+  private wholeLine: WheelTimeout | undefined;
+  /** The connection that was last found full, and the limit that said so, if any did. */
   private full: ClientTransport | undefined;
-  private fullLimit: LimitName;
+  private fullLimit: LimitName | undefined;
 
   constructor(host: PlacementHost) {
-    this.line = new WaitingLine();
+    this.line = new WaitingLine(host.limits, host.wheel, () => this.waitReason());
     this.lastFailure = '';
     this.host = host;
     this.readyWaiters = [];
-    this.acted = { calls: 0, bytes: 0 };
+    this.awaited = new Set();
     this.pumping = false;
+    this.pumpAgain = false;
+    this.wholeLine = undefined;
     this.full = undefined;
-    this.fullLimit = 'draining';
+    this.fullLimit = undefined;
   }
 
   /** Calls or callers of `ready` wait. */
@@ -76,38 +92,43 @@ export class Placement {
 
   /** @param again the call was admitted once already: it goes first and is not refused */
   place(call: ClientCall, again: boolean): void {
-    if (this.line.size > 0 && !again) {
-      this.waitOrRefuse(call, again, this.full?.admission.refuses(call.queueBytes));
-      return;
-    }
-    const outcome = this.tryOpen(call);
+    const outcome = this.tryOpen(call, again, MAX_TRIES);
     if (outcome === FULL) this.waitOrRefuse(call, again, this.fullLimit);
     else if (outcome === UNCONNECTED) this.enterLine(call, again, undefined);
   }
 
-  private tryOpen(call: ClientCall): Outcome {
+  /** @param first the call goes before those in the line */
+  private tryOpen(call: ClientCall, first: boolean, mostTries: number): Outcome {
     const { balancing } = this.host;
-    let first: ClientTransport | undefined;
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const pick = pickFor(balancing, call);
+    let tried: ClientTransport | undefined;
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const { picker } = balancing;
+      const pick = pickFor(picker, call);
+      // It may have told a backend to connect, which failed at once.
+      if (pick.kind === 'queue' && picker !== balancing.picker) continue;
       if (pick.kind !== 'subchannel') return this.unpicked(call, pick);
       const transport = transportOf(pick);
       // The connection was lost in this turn; a new picker follows.
       if (transport === undefined) return UNCONNECTED;
       const limit = transport.admission.refuses(call.queueBytes);
-      if (limit === undefined) {
+      if (limit === undefined && (first || !this.hasQueueFor(transport))) {
         const waited = call.inLine;
         if (waited) this.line.remove(call);
         if (call.open(transport, pick.tracker)) return PLACED;
         if (waited) this.line.add(call, true);
       }
       this.full = transport;
-      this.fullLimit = limit ?? 'draining';
+      this.fullLimit = limit;
+      this.awaited.add(transport);
       transport.notifyCapacity();
-      if (transport === first || this.host.subchannelCount < 2) break;
-      first ??= transport;
+      if (transport === tried || this.host.subchannelCount < 2) break;
+      tried ??= transport;
     }
     return FULL;
+  }
+
+  private hasQueueFor(transport: ClientTransport): boolean {
+    return this.line.size > 0 && (this.pumping || this.awaited.has(transport));
   }
 
   private unpicked(
@@ -131,44 +152,15 @@ export class Placement {
     this.enterLine(call, again, limit);
   }
 
-  private enterLine(call: ClientCall, again: boolean, reason: LimitName | undefined): void {
-    const { waitingCalls, waitingBytes } = this.host.limits;
-    const { line } = this;
-    if (!again && line.size >= waitingCalls) {
-      this.acted.calls += 1;
-      const why = reason ?? this.waitReason();
-      call.refuse(
-        Status.RESOURCE_EXHAUSTED,
-        `refused by the waiting-calls limit: ${line.size} of ${waitingCalls} calls wait already (${why}); slow down or raise limits.waitingCalls`,
-      );
-      return;
-    }
-    const bytes = call.heldBytes + call.metadataBytes;
-    if (!again && line.bytes > 0 && line.bytes + bytes > waitingBytes) {
-      this.refuseBytes(call, line.bytes, reason);
-      return;
-    }
-    call.waitingSinceMs = this.host.wheel.now();
-    line.add(call, again);
-    this.host.onWaiting();
-  }
-
-  private refuseBytes(call: ClientCall, depth: number, reason: LimitName | undefined): void {
-    const { waitingBytes } = this.host.limits;
-    this.acted.bytes += 1;
-    const why = reason ?? this.waitReason();
-    call.refuse(
-      Status.RESOURCE_EXHAUSTED,
-      `refused by the waiting-bytes limit: ${depth} of ${waitingBytes} bytes wait already (${why}); slow down or raise limits.waitingBytes`,
-    );
+  private enterLine(call: ClientCall, again: boolean, why: LimitName | undefined): void {
+    // The pump that is under way may have passed the end of the line.
+    if (this.pumping) this.pumpAgain = true;
+    if (this.line.enter(call, again, why)) this.host.onWaiting();
   }
 
   /** A call in the line holds so many bytes more; it may be refused for it. */
   onHeld(call: ClientCall, bytes: number): void {
-    const before = this.line.bytes;
-    this.line.bytes += bytes;
-    const over = before > 0 && this.line.bytes > this.host.limits.waitingBytes;
-    if (over && bytes > 0) this.refuseBytes(call, before, undefined);
+    this.line.onHeld(call, bytes);
   }
 
   /** The call left the line by itself. */
@@ -199,7 +191,7 @@ export class Placement {
     if (balancing.state === 'READY') {
       this.lastFailure = '';
     } else if (balancing.state === 'TRANSIENT_FAILURE') {
-      const pick = pickFor(balancing, ANY_CALL);
+      const pick = pickFor(balancing.picker, ANY_CALL);
       if (pick.kind === 'fail' || pick.kind === 'drop') this.lastFailure = pick.details;
     }
     if (this.full?.draining === true) this.full = undefined;
@@ -208,30 +200,56 @@ export class Placement {
 
   /** Lets waiting calls start, in order, as far as the limits admit. */
   pump(): void {
-    if (this.pumping) return;
-    this.pumping = true;
-    let hindered = 0;
-    let call = this.line.first;
-    while (call !== undefined) {
-      const next = call.nextInLine;
-      if (this.tryOpen(call) === FULL) {
-        hindered += 1;
-        if (hindered >= MAX_TRIES || this.host.subchannelCount < 2) break;
-      }
-      // What a call does as it starts or ends may take others out of the line.
-      call = next === undefined || next.inLine ? next : this.line.first;
+    if (this.pumping) {
+      this.pumpAgain = true;
+      return;
     }
-    this.pumping = false;
+    this.look(MAX_TRIES, MAX_TRIES);
     this.tellReady();
     this.host.onWaiting();
   }
 
-  /** Ends every waiting call. */
-  fail(reason: string): void {
-    // Listed first: the listener of one may cancel another, or start a new call.
-    const failed: ClientCall[] = [];
-    for (let call = this.line.first; call !== undefined; call = call.nextInLine) failed.push(call);
-    for (const call of failed) if (call.inLine) call.refuse(Status.UNAVAILABLE, reason);
+  /** @param mostHindered waiting calls that find no room, after which the rest is left for later */
+  private look(mostHindered: number, mostTries: number): void {
+    this.awaited.clear();
+    this.pumping = true;
+    try {
+      let hindered = 0;
+      let call = this.line.first;
+      while (call !== undefined) {
+        const next = call.nextInLine;
+        if (this.tryOpen(call, true, mostTries) === FULL) {
+          hindered += 1;
+          if (this.host.subchannelCount < 2) break;
+          if (hindered >= mostHindered) {
+            if (next !== undefined) this.lookAtAllLater();
+            break;
+          }
+        }
+        // What a call does as it starts or ends may take others out of the line.
+        call = next === undefined || next.inLine ? next : this.line.first;
+      }
+    } finally {
+      this.pumping = false;
+    }
+    if (!this.pumpAgain) return;
+    this.pumpAgain = false;
+    // Not from here: whatever leads to it could do so without end.
+    setImmediate(() => this.pump());
+  }
+
+  private lookAtAllLater(): void {
+    this.wholeLine ??= new WheelTimeout(this.host.wheel, WHOLE_LINE_MS, () => {
+      this.wholeLine = undefined;
+      if (!this.pumping) this.look(Number.POSITIVE_INFINITY, 1);
+    });
+  }
+
+  /** Ends every waiting call, and whichever comes later. */
+  end(reason: string): void {
+    this.wholeLine?.cancel();
+    this.wholeLine = undefined;
+    this.line.end(reason);
   }
 
   /** Resolves when a call would be admitted. */
@@ -250,12 +268,12 @@ export class Placement {
   }
 
   private admitsNow(): boolean {
-    if (this.line.size > 0) return false;
-    const pick = pickFor(this.host.balancing, ANY_CALL);
+    const pick = pickFor(this.host.balancing.picker, ANY_CALL);
     if (pick.kind !== 'subchannel') return false;
     const transport = transportOf(pick);
     if (transport === undefined) return false;
-    if (transport.admission.refuses(0) === undefined) return true;
+    const isFull = transport.admission.refuses(0) !== undefined;
+    if (!isFull && !this.hasQueueFor(transport)) return true;
     transport.notifyCapacity();
     return false;
   }
@@ -267,35 +285,34 @@ export class Placement {
     this.readyWaiters.shift()?.resolve();
     if (this.readyWaiters.length > 0 && this.admitsNow()) setImmediate(() => this.pump());
   }
+}
 
-  /** The limits of the line, for stats. */
-  readings(): Record<'waiting-calls' | 'waiting-bytes', LimitReading> {
-    const { waitingCalls, waitingBytes } = this.host.limits;
-    const { line, acted } = this;
-    return {
-      'waiting-calls': {
-        value: waitingCalls,
-        unit: 'calls',
-        depth: line.size,
-        acted: acted.calls,
-      },
-      'waiting-bytes': {
-        value: waitingBytes,
-        unit: 'bytes',
-        depth: line.bytes,
-        acted: acted.bytes,
-      },
-    };
+const NO_PICK = 'the picker gave something that is no PickResult';
+
+// A picker may be a user's; what it throws ends the call it was asked for, and so does nonsense.
+function pickFor(picker: Picker, call: PickInfo): PickResult {
+  try {
+    const result = picker.pick(call);
+    const fault = faultOf(result);
+    return fault === undefined ? result : { kind: 'drop', code: Status.INTERNAL, details: fault };
+  } catch (error) {
+    const details = `the picker threw: ${reasonOf(error)}`;
+    return { kind: 'drop', code: Status.INTERNAL, details };
   }
 }
 
-// A picker may be a user's; what it throws ends the call it was asked for.
-function pickFor(balancing: ResolvingBalancer, call: PickInfo): PickResult {
-  try {
-    return balancing.picker.pick(call);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { kind: 'drop', code: Status.INTERNAL, details: `the picker threw: ${why}` };
+function faultOf(result: PickResult): string | undefined {
+  if (typeof result !== 'object' || result === null) return NO_PICK;
+  switch (result.kind) {
+    case 'subchannel':
+      return result.subchannel instanceof ChannelSubchannel
+        ? undefined
+        : 'the picker gave a subchannel that createSubchannel did not make';
+    case 'queue':
+      return undefined;
+    default:
+      // 'fail' and 'drop'; or, of one without types, anything at all.
+      return isStatus(result.code) && result.code !== Status.OK ? undefined : NO_PICK;
   }
 }
 
@@ -303,6 +320,5 @@ function transportOf(
   pick: Extract<PickResult, { readonly kind: 'subchannel' }>,
 ): ClientTransport | undefined {
   const { subchannel } = pick;
-  if (subchannel instanceof ChannelSubchannel) return subchannel.transport;
-  throw new TypeError('the balancer picked a subchannel that createSubchannel did not make');
+  return subchannel instanceof ChannelSubchannel ? subchannel.transport : undefined;
 }

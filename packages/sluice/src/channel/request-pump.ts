@@ -59,4 +59,6 @@ export function pumpRequests(
   const room = new WriteRoom();
   listener.room = room;
   void pumpMessages(() => requests, new RequestWriter(method, call, listener), room);
+  // Refused before its first request was asked for.
+  if (call.isEnded) room.close();
 }

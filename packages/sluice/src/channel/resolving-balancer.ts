@@ -5,19 +5,11 @@
 // gRPC naming.md, load-balancing.md, service_config.md. Not here: calls (channel.ts).
 
 import { Status } from '../grpc/status.ts';
-import type { TimerWheel } from '../transport/timer-wheel.ts';
-import { WheelTimeout } from '../transport/wheel-timeout.ts';
-import type {
-  BalancedSubchannel,
-  Balancer,
-  BalancerContext,
-  BalancerFactory,
-  BalancerTimer,
-  Picker,
-} from './balancer.ts';
+import type { BalancerFactory, Picker } from './balancer.ts';
+import { failing, QUEUEING } from './balancers/pickers.ts';
 import { type ParsedServiceConfig, readServiceConfig } from './parsed-service-config.ts';
+import { PolicyAtWork, type PolicyHost, type PolicyOwner } from './policy-at-work.ts';
 import type {
-  BackendAddress,
   Resolution,
   Resolver,
   ResolverFactory,
@@ -26,15 +18,10 @@ import type {
 } from './resolver.ts';
 import type { ServiceConfig } from './service-config.ts';
 import type { ConnectivityState } from './subchannel.ts';
+import { reasonOf } from './typed-messages.ts';
 
 /** What a resolving balancer asks of its channel. */
-export interface ResolvingBalancerHost {
-  readonly wheel: TimerWheel;
-  readonly random: () => number;
-  createSubchannel(
-    address: BackendAddress,
-    onState: (subchannel: BalancedSubchannel) => void,
-  ): BalancedSubchannel;
+export interface ResolvingBalancerHost extends PolicyHost {
   /** State, picker or service config are new. */
   onUpdate(): void;
 }
@@ -49,69 +36,33 @@ export interface ResolvingBalancerOptions {
   readonly proxy: string | false | undefined;
 }
 
-const QUEUE: Picker = { pick: () => ({ kind: 'queue' }) };
+/** Hears one resolver, until that is closed; whatever comes late is dropped. */
+class ResolverBond implements ResolverListener {
+  private owner: ResolvingBalancer | undefined;
 
-/** The balancer of one policy at work, and what it said last. */
-class Policy implements BalancerContext {
-  readonly target: string;
-  readonly factory: BalancerFactory;
-  readonly balancer: Balancer;
-  state: ConnectivityState;
-  picker: Picker;
-  closed: boolean;
-  private readonly host: ResolvingBalancerHost;
-  private readonly owner: ResolvingBalancer;
-
-  constructor(factory: BalancerFactory, owner: ResolvingBalancer, host: ResolvingBalancerHost) {
-    this.target = owner.target;
-    this.factory = factory;
-    this.state = 'CONNECTING';
-    this.picker = QUEUE;
-    this.closed = false;
-    this.host = host;
+  constructor(owner: ResolvingBalancer) {
     this.owner = owner;
-    this.balancer = factory.create(this);
   }
 
-  createSubchannel(
-    address: BackendAddress,
-    onState: (subchannel: BalancedSubchannel) => void,
-  ): BalancedSubchannel {
-    return this.host.createSubchannel(address, onState);
+  get isCut(): boolean {
+    return this.owner === undefined;
   }
 
-  update(state: ConnectivityState, picker: Picker): void {
-    if (this.closed) return;
-    this.state = state;
-    this.picker = picker;
-    this.owner.onPolicy(this);
+  cut(): void {
+    this.owner = undefined;
   }
 
-  requestResolution(): void {
-    if (!this.closed) this.owner.resolveAgain();
+  onResolution(resolution: Resolution): void {
+    this.owner?.onResolution(resolution);
   }
 
-  startTimer(ms: number, callback: () => void): BalancerTimer {
-    return new WheelTimeout(this.host.wheel, ms, callback);
-  }
-
-  now(): number {
-    return this.host.wheel.now();
-  }
-
-  random(): number {
-    return this.host.random();
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.balancer.close();
+  onError(details: string): void {
+    this.owner?.onError(details);
   }
 }
 
 /** Resolves and balances one target. IDLE until `exitIdle`. */
-export class ResolvingBalancer implements ResolverListener {
+export class ResolvingBalancer implements ResolverListener, PolicyOwner {
   readonly target: string;
   state: ConnectivityState;
   picker: Picker;
@@ -120,57 +71,94 @@ export class ResolvingBalancer implements ResolverListener {
   private readonly host: ResolvingBalancerHost;
   private readonly options: ResolvingBalancerOptions;
   private resolver: Resolver | undefined;
-  private current: Policy | undefined;
-  private pending: Policy | undefined;
+  private bond: ResolverBond | undefined;
+  private current: PolicyAtWork | undefined;
+  private pending: PolicyAtWork | undefined;
 
   constructor(options: ResolvingBalancerOptions, host: ResolvingBalancerHost) {
     this.target = options.uri.text;
     this.state = 'IDLE';
-    this.picker = QUEUE;
+    this.picker = QUEUEING;
     this.parsed = options.serviceConfig;
     this.host = host;
     this.options = options;
     this.resolver = undefined;
+    this.bond = undefined;
     this.current = undefined;
     this.pending = undefined;
   }
 
   /** True until addresses were found, or could not be. */
   get resolving(): boolean {
-    return this.resolver !== undefined && this.current === undefined && this.state === 'CONNECTING';
+    return this.bond !== undefined && this.current === undefined && this.state === 'CONNECTING';
   }
 
   /** A call has come. */
   exitIdle(): void {
     if (this.state !== 'IDLE') return;
     if (this.current !== undefined) {
-      this.current.balancer.exitIdle();
+      this.current.exitIdle();
       return;
     }
-    this.move('CONNECTING', QUEUE);
-    if (this.resolver !== undefined) return;
-    const { uri, resolver, lookUpServiceConfig, proxy } = this.options;
+    this.move('CONNECTING', QUEUEING);
+    if (this.bond === undefined) this.startResolver();
+  }
+
+  // A resolver may be a user's: it may answer, and with that end its channel, from inside every call.
+  private startResolver(): void {
+    const { uri, resolver: factory, lookUpServiceConfig, proxy } = this.options;
     const { wheel, random } = this.host;
-    this.resolver = resolver.create(uri, this, { wheel, random, lookUpServiceConfig, proxy });
-    this.resolver.resolve();
+    const bond = new ResolverBond(this);
+    this.bond = bond;
+    try {
+      const made = factory.create(uri, bond, { wheel, random, lookUpServiceConfig, proxy });
+      if (bond.isCut) {
+        made.close();
+        return;
+      }
+      this.resolver = made;
+    } catch (error) {
+      this.onResolverThrown(error);
+      return;
+    }
+    this.resolve();
+  }
+
+  private resolve(): void {
+    try {
+      this.resolver?.resolve();
+    } catch (error) {
+      this.onResolverThrown(error);
+    }
+  }
+
+  private onResolverThrown(error: unknown): void {
+    this.onError(`the resolver of ${this.target} threw: ${reasonOf(error)}`);
   }
 
   /** Gives every connection up, until the next call. */
   enterIdle(): void {
     this.stop();
-    this.move('IDLE', QUEUE);
+    this.move('IDLE', QUEUEING);
   }
 
   /** For good. */
   close(): void {
     this.stop();
     this.state = 'SHUTDOWN';
-    this.picker = QUEUE;
+    this.picker = QUEUEING;
   }
 
   private stop(): void {
-    this.resolver?.close();
+    this.bond?.cut();
+    this.bond = undefined;
+    const { resolver } = this;
     this.resolver = undefined;
+    try {
+      resolver?.close();
+    } catch {
+      // A user's; nobody is left who could be told.
+    }
     this.pending?.close();
     this.pending = undefined;
     this.current?.close();
@@ -178,7 +166,11 @@ export class ResolvingBalancer implements ResolverListener {
   }
 
   resolveAgain(): void {
-    this.resolver?.resolve();
+    const { resolver } = this;
+    // Not here: a resolver may answer at once, and the balancer that asks is amid something else.
+    queueMicrotask(() => {
+      if (resolver === this.resolver) this.resolve();
+    });
   }
 
   // ResolverListener.
@@ -191,10 +183,8 @@ export class ResolvingBalancer implements ResolverListener {
       return;
     }
     this.parsed = found;
-    this.policyOf(found.balancer.factory).balancer.update(
-      resolution.addresses,
-      found.balancer.config,
-    );
+    const { factory, config } = found.balancer;
+    this.policyOf(factory).resolved(resolution.addresses, config);
     this.host.onUpdate();
   }
 
@@ -206,17 +196,17 @@ export class ResolvingBalancer implements ResolverListener {
       return readServiceConfig(found);
     } catch (error) {
       if (this.current !== undefined) return this.parsed;
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 
   /** The policy at work; a new one takes over once it is of use. */
-  private policyOf(factory: BalancerFactory): Policy {
+  private policyOf(factory: BalancerFactory): PolicyAtWork {
     const newest = this.pending ?? this.current;
     if (newest !== undefined && newest.factory === factory) return newest;
     this.pending?.close();
     this.pending = undefined;
-    const made = new Policy(factory, this, this.host);
+    const made = new PolicyAtWork(factory, this, this.host);
     if (this.current === undefined) this.current = made;
     else this.pending = made;
     return made;
@@ -226,20 +216,19 @@ export class ResolvingBalancer implements ResolverListener {
     if (this.state === 'SHUTDOWN') return;
     const newest = this.pending ?? this.current;
     if (newest !== undefined) {
-      newest.balancer.onResolverError(details);
+      newest.unresolved(details);
       return;
     }
-    const failed = { kind: 'fail', code: Status.UNAVAILABLE, details } as const;
-    this.move('TRANSIENT_FAILURE', { pick: () => failed });
+    this.move('TRANSIENT_FAILURE', failing(Status.UNAVAILABLE, details));
   }
 
-  onPolicy(policy: Policy): void {
+  onPolicy(policy: PolicyAtWork): void {
     if (policy === this.pending) {
       // The one at work serves calls for as long as the next has nothing better to offer.
       const useless = policy.state === 'CONNECTING' || policy.state === 'IDLE';
       if (useless && this.current?.state === 'READY') {
         // Some connect for calls only, and it gets none yet.
-        if (policy.state === 'IDLE') policy.balancer.exitIdle();
+        if (policy.state === 'IDLE') policy.exitIdle();
         return;
       }
       this.pending = undefined;

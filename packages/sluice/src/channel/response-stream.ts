@@ -6,6 +6,7 @@ import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
 import { DONE, type MessageDecoder, MessageQueue } from '../transport/message-queue.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { CallHandle, CallListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
@@ -27,6 +28,7 @@ export class ResponseStream
   call: CallHandle | undefined;
   room: WriteRoom | undefined;
   failure: Failure | undefined;
+  onPeer: ((peer: Peer) => void) | undefined;
   private readonly method: AnyMethod | undefined;
   private readonly messages: MessageQueue<unknown>;
 
@@ -36,6 +38,7 @@ export class ResponseStream
     this.call = undefined;
     this.room = undefined;
     this.failure = undefined;
+    this.onPeer = options.onPeer;
     this.method = method;
     this.messages = new MessageQueue(this);
   }
@@ -90,7 +93,7 @@ export class ResponseStream
   }
 
   onEnd(code: Status, details: string, trailer: Metadata): void {
-    this.room?.open();
+    this.room?.close();
     this.messages.end(tellTrailer(this, code, details, trailer)?.error);
   }
 }

@@ -1,5 +1,6 @@
 // Whoever waits for a channel to leave a connectivity state.
-// Invariant: however many wait, a change is told once to each, and one that gave up is forgotten.
+// Invariants: a change is told once to each who waits; one that gave up is forgotten; how many may
+// wait is bounded.
 // gRPC connectivity-semantics-and-api.md.
 
 import { Status } from '../grpc/status.ts';
@@ -18,9 +19,17 @@ export interface WatchOptions {
 /** The watchers of one channel. */
 export class StateWatch {
   private readonly watchers: Set<() => void>;
+  private readonly mostWatchers: number;
+  private readonly onTimed: () => void;
+  /** Those that wait for a time only. */
+  timed: number;
 
-  constructor() {
+  /** @param onTimed `timed` has changed */
+  constructor(mostWatchers: number, onTimed: () => void) {
     this.watchers = new Set();
+    this.mostWatchers = mostWatchers;
+    this.onTimed = onTimed;
+    this.timed = 0;
   }
 
   /** The state may have changed. */
@@ -40,6 +49,11 @@ export class StateWatch {
       throw new RangeError(`timeoutMs is ${timeoutMs}; it must be a number of ms`);
     }
     if (current() !== known) return Promise.resolve(current());
+    const { size } = this.watchers;
+    if (size >= this.mostWatchers) {
+      const text = `refused by the waiting-calls limit: ${size} of ${this.mostWatchers} callers of watchState wait already; give them a signal or timeoutMs, or raise limits.waitingCalls`;
+      return Promise.reject(StatusError.refusal(Status.RESOURCE_EXHAUSTED, text));
+    }
     return new Promise((resolve, reject) => {
       const fail = (code: Status, details: string): void => {
         leave();
@@ -60,11 +74,18 @@ export class StateWatch {
       const leave = (): void => {
         this.watchers.delete(look);
         timeout?.cancel();
+        if (timeout !== undefined) this.countTimed(-1);
         signal?.removeEventListener('abort', onAbort);
       };
       this.watchers.add(look);
+      if (timeout !== undefined) this.countTimed(1);
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
     });
+  }
+
+  private countTimed(difference: number): void {
+    this.timed += difference;
+    this.onTimed();
   }
 }

@@ -19,7 +19,7 @@ import { type ClientLimits, CONNECT_TIMEOUT_MS } from '../transport/limits.ts';
 import { namesOf, type SocketNames } from '../transport/listener.ts';
 import type { Reader } from '../transport/reader.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
-import { Backoff, type BackoffOptions } from './backoff.ts';
+import { Backoff, type BackoffOptions, INITIAL_BACKOFF_MS } from './backoff.ts';
 
 /** gRPC's connectivity states. */
 export type ConnectivityState = 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
@@ -59,9 +59,19 @@ export interface LiveTransport {
   readonly sinceMs: number;
 }
 
+/**
+ * Connections in a row that were ready and of no use, after which the next one waits for a backoff: a
+ * backend behind a load balancer that restarts its servers may send a client away more than once, one
+ * that sends everybody away must not be stormed.
+ */
+const MAX_USELESS = 3;
+
 let nextConnectionId = 1;
 
-/** Connects when told to; after a failure and its backoff it is IDLE again. */
+/**
+ * Connects when told to; after a failure and its backoff it is IDLE again. Backoffs grow until a
+ * connection was of use.
+ */
 export class Subchannel implements WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
@@ -79,7 +89,14 @@ export class Subchannel implements WheelTimer {
   private readonly options: SubchannelOptions;
   private readonly onRetired: () => void;
   private users: readonly SubchannelUser[];
+  /** Which user took room last: it is told of more behind the others. */
+  private lastServed: number;
   private readonly backoff: Backoff;
+  /** A connection that lasted for so long, ms, was of use. */
+  private readonly usefulAfterMs: number;
+  private readyAtMs: number;
+  /** Connections since the last one of use. */
+  private useless: number;
   private readonly closeWaiters: (() => void)[];
   private attempt: ConnectAttempt | undefined;
   private keepaliveMs: number | undefined;
@@ -99,7 +116,11 @@ export class Subchannel implements WheelTimer {
     this.options = options;
     this.onRetired = onRetired;
     this.users = [];
+    this.lastServed = 0;
     this.backoff = new Backoff(options.backoff);
+    this.usefulAfterMs = options.backoff.initialMs ?? INITIAL_BACKOFF_MS;
+    this.readyAtMs = 0;
+    this.useless = 0;
     this.closeWaiters = [];
     this.attempt = undefined;
     this.keepaliveMs = options.keepalive.timeMs;
@@ -162,6 +183,8 @@ export class Subchannel implements WheelTimer {
   private startAttempt(): void {
     const { wheel, endpoint, secure, serverName, connectTimeoutMs } = this.options;
     this.move('CONNECTING');
+    // Somebody who was told may have been the last user.
+    if (this.state !== 'CONNECTING') return;
     wheel.add(this, wheel.now() + (connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
     const named =
       secure === undefined || serverName === '' ? secure : { servername: serverName, ...secure };
@@ -183,9 +206,7 @@ export class Subchannel implements WheelTimer {
     const transport = new ClientTransport(
       {
         onReady: () => this.onReady(transport),
-        onCapacity: () => {
-          for (const user of this.users) user.onCapacity();
-        },
+        onCapacity: () => this.onCapacity(transport),
         onKeepaliveTime: (timeMs) => {
           this.keepaliveMs = timeMs;
         },
@@ -232,15 +253,43 @@ export class Subchannel implements WheelTimer {
   private onReady(transport: ClientTransport): void {
     if (this.handshaking !== transport) return;
     this.handshaking = undefined;
-    this.options.wheel.remove(this);
-    this.backoff.reset();
+    const { wheel } = this.options;
+    wheel.remove(this);
+    this.readyAtMs = wheel.now();
     this.transport = transport;
     this.move('READY');
   }
 
+  // Whoever is told first may take all the room there is.
+  private onCapacity({ admission }: ClientTransport): void {
+    const { users } = this;
+    const start = this.lastServed + 1;
+    for (let i = 0; i < users.length; i += 1) {
+      const at = (start + i) % users.length;
+      const before = admission.openCalls;
+      users[at]?.onCapacity();
+      if (admission.openCalls > before) this.lastServed = at;
+    }
+  }
+
   private onDraining(transport: ClientTransport, reason: string): void {
-    if (this.transport !== transport) return;
+    if (this.transport === transport) this.onLost(transport, reason);
+  }
+
+  /** The current connection takes no more calls. */
+  private onLost(transport: ClientTransport, reason: string): void {
+    const lastedMs = this.options.wheel.now() - this.readyAtMs;
     this.transport = undefined;
+    if (transport.streamsEnded > 0 || lastedMs >= this.usefulAfterMs) {
+      this.useless = 0;
+      this.backoff.reset();
+    } else {
+      this.useless += 1;
+    }
+    if (this.useless > MAX_USELESS) {
+      this.fail(reason);
+      return;
+    }
     this.lastFailure = reason;
     this.move('IDLE');
   }
@@ -251,9 +300,7 @@ export class Subchannel implements WheelTimer {
       const where = endpointText(this.options.endpoint);
       this.fail(`the HTTP/2 handshake with ${where} failed: ${error.reason}${this.hint(error)}`);
     } else if (this.transport === transport) {
-      this.transport = undefined;
-      this.lastFailure = error.reason;
-      this.move('IDLE');
+      this.onLost(transport, error.reason);
     }
   }
 

@@ -3,7 +3,7 @@
 // `ResolverFactory.authority`. gRPC naming.md "Name Syntax", RFC 3986 §3.
 // Not here: what is behind a scheme (resolvers/).
 
-import { targetNotUnderstood } from './host-port.ts';
+import { parseHostPort, targetNotUnderstood } from './host-port.ts';
 import { resolverFactory, type TargetUri } from './resolver.ts';
 
 /**
@@ -20,4 +20,25 @@ export function parseTargetUri(target: string): TargetUri {
     return { scheme: 'dns', authority: '', path: target, text: target };
   }
   return { scheme, authority: match[2] ?? '', path: match[3] ?? match[4] ?? '', text: target };
+}
+
+/**
+ * The target as text: a list of addresses becomes a `static:` one.
+ * @throws TypeError for an empty list, and for an entry that is no address
+ */
+export function targetText(target: string | readonly string[]): string {
+  if (!isList(target)) return target;
+  if (target.length === 0) throw new TypeError('the list of targets is empty; give an address');
+  target.forEach((entry: unknown, index) => {
+    if (typeof entry === 'string' && parseHostPort(entry) !== undefined) return;
+    throw new TypeError(
+      `target[${index}] is ${JSON.stringify(entry)}; in a list use "host:port" or "[v6]:port"`,
+    );
+  });
+  return `static:${target.join(',')}`;
+}
+
+// `Array.isArray` does not tell a readonly array from a string.
+function isList(target: string | readonly string[]): target is readonly string[] {
+  return Array.isArray(target);
 }

@@ -5,6 +5,7 @@ import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { CallHandle, CallListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
@@ -20,6 +21,7 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
   call: CallHandle | undefined;
   room: WriteRoom | undefined;
   failure: Failure | undefined;
+  onPeer: ((peer: Peer) => void) | undefined;
   private readonly method: AnyMethod | undefined;
   private readonly resolve: Resolve;
   private readonly reject: Reject;
@@ -36,6 +38,7 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
     this.call = undefined;
     this.room = undefined;
     this.failure = undefined;
+    this.onPeer = options.onPeer;
     this.method = method;
     this.resolve = resolve;
     this.reject = reject;
@@ -66,7 +69,7 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
   }
 
   onEnd(code: Status, details: string, trailer: Metadata): void {
-    this.room?.open();
+    this.room?.close();
     const failure = tellTrailer(this, code, details, trailer);
     if (failure !== undefined) {
       this.reject(failure.error);

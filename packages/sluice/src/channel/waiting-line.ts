@@ -1,22 +1,88 @@
-// The line of calls that wait for a stream or a connection: first in, first out.
-// Invariants: bounded by the channel in calls and bytes; a call that ends while it waits leaves at
-// once, from wherever it stands, so that deadlines and cancellation cost no scan.
+// A line of calls that wait: for a stream or a connection (placement.ts), or for their credentials
+// (credentials-line.ts). First in, first out.
+// Invariants: bounded in calls and bytes, past which a call is refused with RESOURCE_EXHAUSTED naming
+// the limit; a call that ends while it waits leaves at once, from wherever it stands, so that
+// deadlines and cancellation cost no scan; a line that was ended takes nobody.
 
+import { Status } from '../grpc/status.ts';
+import type { LimitReading } from '../transport/admission.ts';
+import type { ClientLimits } from '../transport/limits.ts';
+import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 
-/** The line of one channel; its limits are the channel's to check before `add`. */
+/** The limits of a line. */
+export type LineLimits = Pick<ClientLimits, 'waitingCalls' | 'waitingBytes'>;
+
+/** The line of one channel. */
 export class WaitingLine {
   first: ClientCall | undefined;
   last: ClientCall | undefined;
   size: number;
   /** Bytes of the messages and metadata that waiting calls hold. */
   bytes: number;
+  private readonly limits: LineLimits;
+  private readonly wheel: TimerWheel;
+  /** What those who are refused are told that the others wait for. */
+  private readonly reason: () => string;
+  private readonly acted: { calls: number; bytes: number };
+  /** Why the line takes nobody; '' while it does. */
+  private ended: string;
 
-  constructor() {
+  constructor(limits: LineLimits, wheel: TimerWheel, reason: () => string) {
     this.first = undefined;
     this.last = undefined;
     this.size = 0;
     this.bytes = 0;
+    this.limits = limits;
+    this.wheel = wheel;
+    this.reason = reason;
+    this.acted = { calls: 0, bytes: 0 };
+    this.ended = '';
+  }
+
+  /**
+   * Takes a call in, or refuses it.
+   * @param front for a call that was admitted once already: it goes first, past the limits
+   * @param why what it waits for, where that is not the line's reason
+   */
+  enter(call: ClientCall, front: boolean, why?: string): boolean {
+    const { waitingCalls, waitingBytes } = this.limits;
+    if (this.ended !== '') {
+      call.refuse(Status.UNAVAILABLE, this.ended);
+      return false;
+    }
+    if (!front && this.size >= waitingCalls) {
+      this.acted.calls += 1;
+      call.refuse(
+        Status.RESOURCE_EXHAUSTED,
+        `refused by the waiting-calls limit: ${this.size} of ${waitingCalls} calls wait already (${why ?? this.reason()}); slow down or raise limits.waitingCalls`,
+      );
+      return false;
+    }
+    const bytes = call.heldBytes + call.metadataBytes;
+    if (!front && this.bytes > 0 && this.bytes + bytes > waitingBytes) {
+      this.refuseBytes(call, this.bytes, why);
+      return false;
+    }
+    call.waitingSinceMs = this.wheel.now();
+    this.add(call, front);
+    return true;
+  }
+
+  private refuseBytes(call: ClientCall, depth: number, why: string | undefined): void {
+    this.acted.bytes += 1;
+    call.refuse(
+      Status.RESOURCE_EXHAUSTED,
+      `refused by the waiting-bytes limit: ${depth} of ${this.limits.waitingBytes} bytes wait already (${why ?? this.reason()}); slow down or raise limits.waitingBytes`,
+    );
+  }
+
+  /** A call in the line holds so many bytes more; it may be refused for it. */
+  onHeld(call: ClientCall, bytes: number): void {
+    const before = this.bytes;
+    this.bytes += bytes;
+    const over = before > 0 && this.bytes > this.limits.waitingBytes;
+    if (over && bytes > 0) this.refuseBytes(call, before, undefined);
   }
 
   /** To the end; or to the front, for a call that was admitted once already. */
@@ -48,5 +114,24 @@ export class WaitingLine {
     call.inLine = false;
     this.size -= 1;
     this.bytes -= call.heldBytes + call.metadataBytes;
+  }
+
+  /** Ends every waiting call, and whichever comes later. */
+  end(reason: string): void {
+    this.ended = reason;
+    // Listed first: the listener of one may cancel another, or start a new call.
+    const failed: ClientCall[] = [];
+    for (let call = this.first; call !== undefined; call = call.nextInLine) failed.push(call);
+    for (const call of failed) if (call.inLine) call.refuse(Status.UNAVAILABLE, reason);
+  }
+
+  /** The limits, for stats. */
+  readings(): Record<'waiting-calls' | 'waiting-bytes', LimitReading> {
+    const { waitingCalls, waitingBytes } = this.limits;
+    const { size, bytes, acted } = this;
+    return {
+      'waiting-calls': { value: waitingCalls, unit: 'calls', depth: size, acted: acted.calls },
+      'waiting-bytes': { value: waitingBytes, unit: 'bytes', depth: bytes, acted: acted.bytes },
+    };
   }
 }

@@ -29,7 +29,10 @@ export class StatusError extends Error {
   // Private to the engine, so that printing an error shows code and details and no internals.
   #metadata: Metadata | null;
 
+  /** @throws TypeError for a code that is none, details that are no text, metadata that are none */
   constructor(code: Status, details = '', options?: StatusErrorOptions) {
+    checkStatus(code, details);
+    if (options?.metadata !== undefined) checkMetadata(options.metadata);
     // `cause` becomes a property only if it is given, as with any Error.
     if (options !== undefined && options.cause !== undefined) {
       super(statusMessage(code, details), { cause: options.cause });
@@ -82,6 +85,26 @@ Object.defineProperty(StatusError.prototype, 'name', {
   writable: true,
   configurable: true,
 });
+
+/**
+ * What programs without types give may be anything, and must not reach a header block.
+ * @throws TypeError
+ */
+export function checkStatus(code: unknown, details: unknown): void {
+  if (!Number.isInteger(code)) {
+    throw new TypeError(`the code of a status must be one of Status, not ${String(code)}`);
+  }
+  if (typeof details === 'string') return;
+  throw new TypeError(
+    `the details of a status must be a string, not ${typeof details}; an error goes into options.cause`,
+  );
+}
+
+function checkMetadata(metadata: object): void {
+  // That of another copy of the package will do.
+  if ('toFields' in metadata) return;
+  throw new TypeError('the metadata of a StatusError must be a Metadata of this package');
+}
 
 function statusMessage(code: Status, details: string): string {
   const start = `${code} ${statusName(code)}`;

@@ -4,12 +4,12 @@
 // bounded. Not here: the usual way of callbacks (callback-listener.ts).
 
 import { Status } from '../grpc/status.ts';
-import { StatusError } from '../grpc/status-error.ts';
+import { checkStatus, StatusError } from '../grpc/status-error.ts';
 import { defaultServerLimits, MESSAGE_CHARGE, WRITE_QUOTA } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import { DONE } from '../transport/message-queue.ts';
 import type { ServerStreamListener } from '../transport/server-stream.ts';
-import type { CallHandler, ServerCall } from './callback-listener.ts';
+import { type CallHandler, checkCallbacks, type ServerCall } from './callback-listener.ts';
 import type { ServerContext } from './context.ts';
 
 interface Waiter {
@@ -29,6 +29,8 @@ export class CallbackBridge implements AsyncIterableIterator<Uint8Array, undefin
   private held: Buffer | undefined;
   private paused: boolean;
   private ended: boolean;
+  /** The handler was told that its call is over. */
+  private cancelled: boolean;
   private error: unknown;
   private waiter: Waiter | undefined;
 
@@ -42,10 +44,12 @@ export class CallbackBridge implements AsyncIterableIterator<Uint8Array, undefin
     this.held = undefined;
     this.paused = false;
     this.ended = false;
+    this.cancelled = false;
     this.error = undefined;
     this.waiter = undefined;
     this.callbacks = handler(this, context);
     if (this.ended) return;
+    checkCallbacks(this.callbacks, context);
     context.follow(this);
     void this.read();
   }
@@ -66,7 +70,7 @@ export class CallbackBridge implements AsyncIterableIterator<Uint8Array, undefin
     if (this.bytes + charge > limit) {
       const text = `refused by the queued-bytes limit: ${this.bytes} of ${limit} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
       this.finish(StatusError.refusal(Status.RESOURCE_EXHAUSTED, text));
-      this.tell((callbacks) => callbacks.onCancel(text));
+      this.tellCancel(text);
       return true;
     }
     this.responses.push(message);
@@ -81,12 +85,18 @@ export class CallbackBridge implements AsyncIterableIterator<Uint8Array, undefin
   }
 
   end(code: Status, details = ''): void {
+    checkStatus(code, details);
     this.finish(code === Status.OK ? undefined : StatusError.refusal(code, details));
   }
 
   /** The call is over before its end; called by the context. */
   cancel(reason: string): void {
-    if (this.ended) return;
+    if (!this.ended) this.tellCancel(reason);
+  }
+
+  private tellCancel(reason: string): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
     this.tell((callbacks) => callbacks.onCancel(reason));
   }
 
@@ -135,8 +145,10 @@ export class CallbackBridge implements AsyncIterableIterator<Uint8Array, undefin
       }
       this.held = value;
     } catch (error) {
-      // The call is over, or an interceptor's iterable failed: of the second nobody else hears.
-      if (!this.context.cancelled) this.finish(error);
+      if (this.ended || this.context.cancelled) return;
+      // An interceptor's iterable failed: nobody else hears of that.
+      this.finish(error);
+      this.tellCancel('the requests cannot be read any further');
       return;
     }
     this.deliver();

@@ -3,7 +3,7 @@
 // and its other calls never hear of it. Not here: routes (route.ts).
 
 import type { Status } from '../grpc/status.ts';
-import { StatusError } from '../grpc/status-error.ts';
+import { checkStatus, StatusError } from '../grpc/status-error.ts';
 import type { ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
@@ -21,26 +21,39 @@ export interface ServerCall {
   end(code: Status, details?: string): void;
 }
 
+/** @throws TypeError when a handler answered with nothing, and so would never hear of its call */
+export function checkCallbacks(callbacks: unknown, context: ServerContext): void {
+  if (typeof callbacks === 'object' && callbacks !== null) return;
+  const { path } = context.method;
+  throw new TypeError(`the handler of ${path} answered with ${typeof callbacks}, not its callbacks`);
+}
+
 /** Hands a stream's events to the callbacks that a handler answered with. */
 export class CallbackListener implements ServerStreamListener, SlotListener, ServerCall {
   private slot: HandlerSlot<Buffer, Uint8Array> | undefined;
   private callbacks: ServerStreamListener | undefined;
+  /** Why the call was over before its handler had answered. */
+  private overReason: string | undefined;
 
   constructor() {
     this.slot = undefined;
     this.callbacks = undefined;
+    this.overReason = undefined;
   }
 
   /** Runs the handler, which answers with the callbacks. */
   run(slot: HandlerSlot<Buffer, Uint8Array>, handler: CallHandler): void {
     this.slot = slot;
+    slot.stream.listen(this);
     try {
       this.callbacks = handler(this, slot.context);
-      if (!slot.isEnded) slot.stream.listen(this);
-      else if (slot.context.cancelled) this.over('the call ended inside its handler');
+      if (!slot.isEnded) checkCallbacks(this.callbacks, slot.context);
     } catch (error) {
       slot.fail(error);
+      return;
     }
+    // Its end came before there was anybody to tell.
+    if (this.overReason !== undefined) this.over(this.overReason);
   }
 
   // ServerCall.
@@ -62,6 +75,7 @@ export class CallbackListener implements ServerStreamListener, SlotListener, Ser
   }
 
   end(code: Status, details = ''): void {
+    checkStatus(code, details);
     this.slot?.end(code, details);
   }
 
@@ -97,10 +111,18 @@ export class CallbackListener implements ServerStreamListener, SlotListener, Ser
 
   /** The call ended without its handler. */
   over(reason: string): void {
+    if (this.callbacks === undefined) {
+      this.overReason = reason;
+      return;
+    }
     try {
-      this.callbacks?.onCancel(reason);
+      this.callbacks.onCancel(reason);
     } catch (error) {
       this.slot?.fail(error);
     }
+  }
+
+  released(): void {
+    // Nothing waits here for messages.
   }
 }

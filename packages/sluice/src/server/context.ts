@@ -5,6 +5,8 @@
 import type { ChildCall, ParentCall } from '../channel/call-options.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import type { MethodKind } from '../grpc/method.ts';
+import { Status } from '../grpc/status.ts';
+import { StatusError } from '../grpc/status-error.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 
@@ -14,6 +16,11 @@ export interface MethodInfo {
   readonly path: string;
   /** `bidiStreaming` for callback handlers and the fallback: anything may come, either way. */
   readonly kind: MethodKind;
+}
+
+/** Who runs the handler of a context. */
+export interface CallAborter {
+  abort(error: StatusError): void;
 }
 
 const NO_FIELDS: readonly string[] = [];
@@ -28,6 +35,7 @@ export class ServerContext implements ParentCall {
   /** The client: its address, and its certificate where TLS asked for one. */
   readonly peer: Peer;
   private readonly stream: ServerStream;
+  private readonly aborter: CallAborter;
   private readonly receivedAtMs: number;
   private controller: AbortController | undefined;
   private cancelReason: string | undefined;
@@ -36,10 +44,17 @@ export class ServerContext implements ParentCall {
   private trailing: Metadata | undefined;
   private children: Set<ChildCall> | undefined;
 
-  constructor(method: MethodInfo, stream: ServerStream, peer: Peer, receivedAtMs: number) {
+  constructor(
+    method: MethodInfo,
+    stream: ServerStream,
+    peer: Peer,
+    aborter: CallAborter,
+    receivedAtMs: number,
+  ) {
     this.method = method;
     this.peer = peer;
     this.stream = stream;
+    this.aborter = aborter;
     this.receivedAtMs = receivedAtMs;
     this.controller = undefined;
     this.cancelReason = undefined;
@@ -79,7 +94,7 @@ export class ServerContext implements ParentCall {
     return Math.max(0, this.receivedAtMs + timeoutMs - performance.now());
   }
 
-  /** Aborts when the client cancels, its deadline passes or the connection is lost. */
+  /** Aborts when the client cancels, its deadline passes, the connection is lost, or by `abort`. */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
@@ -125,6 +140,20 @@ export class ServerContext implements ParentCall {
     const fields = this.heading?.toFields() ?? NO_FIELDS;
     this.heading = undefined;
     this.stream.sendHead(header === undefined ? fields : [...fields, ...header.toFields()]);
+  }
+
+  /**
+   * Ends the call with this error, from wherever the context is known: beside its handler, or while
+   * what it has sent waits for a client that does not read. The status comes behind what was sent;
+   * `signal` aborts, and what the handler still answers or throws is dropped. A call that has ended
+   * keeps the status it has.
+   * @throws TypeError for what is no StatusError, or one of OK
+   */
+  abort(error: StatusError): void {
+    if (!(error instanceof StatusError) || error.code === Status.OK) {
+      throw new TypeError(`abort takes a StatusError that is not OK, not ${String(error)}`);
+    }
+    this.aborter.abort(error);
   }
 
   /** `child` hears of the cancellation, at once if it has happened, until `unfollow`. */

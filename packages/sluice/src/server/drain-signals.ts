@@ -23,8 +23,9 @@ export function onSignals(signals: readonly EndSignal[], server: Drainable): () 
       server.close();
     }
   };
-  for (const signal of signals) process.on(signal, onSignal);
+  const named = new Set(signals);
+  for (const signal of named) process.on(signal, onSignal);
   return () => {
-    for (const signal of signals) process.off(signal, onSignal);
+    for (const signal of named) process.off(signal, onSignal);
   };
 }

@@ -77,9 +77,16 @@ export class HandlerLoad {
     } catch (thrown) {
       error = thrown instanceof StatusError ? thrown : this.failure(thrown, path);
     }
+    // It may have closed the server: who has no call any more needs no handler.
+    if (stream.isEnded) return StatusError.refusal(Status.CANCELLED, 'the call has ended');
     if (error === undefined) return undefined;
     this.shedCalls += 1;
-    return error.code === Status.OK ? this.failure(error, path) : error;
+    // It may be any value where there are no types, and a promise where it was made async.
+    if (!(error instanceof StatusError) || error.code === Status.OK) {
+      const why = new TypeError(`shed answered with ${String(error)}; it takes a StatusError or undefined`);
+      return this.failure(why, path);
+    }
+    return error;
   }
 
   /** What a client is told of an error that is no status; the server's user hears all of it. */

@@ -12,7 +12,7 @@ import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
-import { ServerContext } from './context.ts';
+import { type CallAborter, ServerContext } from './context.ts';
 import { HANDLER_FAILED, type HandlerLoad } from './handler-load.ts';
 import type { ServedMethod } from './served-method.ts';
 
@@ -22,10 +22,12 @@ const NO_FIELDS: HeaderFields = [];
 export interface SlotListener {
   /** The call ended without its handler, which may be waiting for messages. */
   over(reason: string): void;
+  /** The slot was given back. */
+  released(): void;
 }
 
 /** A handler's hold on its call: ends it with one status, then frees the slot. */
-export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
+export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAborter {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
@@ -60,7 +62,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
     load.running += 1;
     load.started += 1;
     load.lastStartMs = nowMs;
-    this.context = new ServerContext(method, stream, peer, nowMs);
+    this.context = new ServerContext(method, stream, peer, this, nowMs);
     if (stream.head.timeoutMs >= 0) wheel.add(this, nowMs + stream.head.timeoutMs);
     if (method.maxReceiveMessageLength !== undefined) {
       stream.messages.maxMessageLength = method.maxReceiveMessageLength;
@@ -77,6 +79,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
   /** The call is over for the client; the handler may still run. */
   cancelled(reason: string): void {
     this.stopTimer();
+    if (this.context.cancelled) return;
     this.context.cancel(reason);
     this.listener.over(reason);
   }
@@ -85,6 +88,19 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
   refuse(code: Status, details: string): void {
     this.stream.end(code, details, this.context.trailerFields());
     this.cancelled(details);
+  }
+
+  /** The handler gives its call up, from wherever it is. */
+  abort(error: StatusError): void {
+    if (this.stream.isEnded) return;
+    this.context.flushHeader();
+    this.endWith(error);
+    this.cancelled(`the call was aborted: ${error.message}`);
+  }
+
+  private endWith(error: StatusError): void {
+    const fields = [...this.context.trailerFields(), ...error.metadata.toFields()];
+    this.stream.end(error.code, error.details, fields);
   }
 
   /** A request message. @throws StatusError when it cannot be decoded; the call is over then */
@@ -140,8 +156,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
   fail(error: unknown): void {
     this.context.flushHeader();
     if (error instanceof StatusError && error.code !== Status.OK) {
-      const fields = [...this.context.trailerFields(), ...error.metadata.toFields()];
-      this.stream.end(error.code, error.details, fields);
+      this.endWith(error);
     } else if (this.context.cancelled) {
       this.stream.end(Status.CANCELLED, '', NO_FIELDS);
     } else {
@@ -158,6 +173,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O> {
     this.taken = false;
     this.load.running -= 1;
     this.transport.handlerDone();
+    this.listener.released();
   }
 
   private stopTimer(): void {

@@ -4,10 +4,12 @@
 // server, never of the client.
 // Not here: the chain (interceptor.ts).
 
+import { Metadata } from '../grpc/metadata.ts';
 import type { Messages } from '../transport/message-pump.ts';
 import { CallbackBridge } from './callback-bridge.ts';
 import type { CallHandler } from './callback-listener.ts';
 import type { ServerContext } from './context.ts';
+import { InterceptedAnswers } from './intercepted-answers.ts';
 import {
   runChain,
   type ServerInterceptor,
@@ -37,7 +39,7 @@ export function interceptUnary<I, O>(
   };
   return async (message, context) => {
     const request: ServerRequest = { stream: false, method: context.method, context, message };
-    const response = await runChain(chain, 0, request, last);
+    const response = checked(await runChain(chain, 0, request, last), context);
     if (response.stream) throw wrongShape(context, 'answered with a stream for');
     context.replaceMetadata(response.header, response.trailer);
     return response.message as O;
@@ -86,20 +88,35 @@ export function interceptCallbacks(
   chain: Chain,
   handler: CallHandler,
 ): BidiStreamingHandler<Buffer, Uint8Array> {
-  const last = async ({ context, message }: StreamServerRequest): Promise<ServerResponse> =>
-    streamed(context, new CallbackBridge(handler, message as AsyncIterable<Buffer>, context));
-  return (messages, context) => answers<Uint8Array>(chain, messages, context, last);
+  return (messages, context) => {
+    const bridges: CallbackBridge[] = [];
+    const last = async (request: StreamServerRequest): Promise<ServerResponse> => {
+      const requests = request.message as AsyncIterable<Buffer>;
+      const bridge = new CallbackBridge(handler, requests, request.context);
+      bridges.push(bridge);
+      return streamed(request.context, bridge);
+    };
+    // Of responses that an interceptor dropped the handler hears once the call is over.
+    return answers<Uint8Array>(chain, messages, context, last, () => {
+      for (const bridge of bridges.splice(0)) void bridge.return();
+    });
+  };
 }
 
-async function* answers<O>(
+function answers<O>(
   chain: Chain,
   messages: AsyncIterable<unknown>,
   context: ServerContext,
   last: (request: StreamServerRequest) => Promise<ServerResponse>,
-): AsyncGenerator<O, void, undefined> {
-  const response = await streamResponse(chain, messages, context, last);
-  yield* response.message as AsyncIterable<O>;
+  onOver: () => void = nothing,
+): InterceptedAnswers<O> {
+  return new InterceptedAnswers(async () => {
+    const response = await streamResponse(chain, messages, context, last);
+    return response.message as AsyncIterable<O>;
+  }, onOver);
 }
+
+function nothing(): void {}
 
 async function streamResponse(
   chain: Chain,
@@ -108,10 +125,11 @@ async function streamResponse(
   last: (request: StreamServerRequest) => Promise<ServerResponse>,
 ): Promise<StreamServerResponse> {
   const request: ServerRequest = { stream: true, method: context.method, context, message };
-  const response = await runChain(chain, 0, request, async (inner) => {
+  const answer = await runChain(chain, 0, request, async (inner) => {
     if (!inner.stream) throw wrongShape(context, 'handed on a single message for');
     return last(inner);
   });
+  const response = checked(answer, context);
   if (!response.stream) throw wrongShape(context, 'answered with a single message for');
   context.replaceMetadata(response.header, response.trailer);
   return response;
@@ -140,6 +158,15 @@ async function single(
   }
   if (count === 1) return only;
   throw new TypeError(`an interceptor ${did} ${count} messages for ${context.path}; it takes one`);
+}
+
+// What programs without types answer with must not be found out when the status is due.
+function checked(response: ServerResponse, context: ServerContext): ServerResponse {
+  const given: Partial<ServerResponse> | undefined = response;
+  if (given?.header instanceof Metadata && given.trailer instanceof Metadata) return response;
+  throw new TypeError(
+    `an interceptor answered ${context.path} with no message, header and trailer; what next() gives has them`,
+  );
 }
 
 function wrongShape(context: ServerContext, did: string): TypeError {

@@ -18,4 +18,6 @@ export function sendAll<I, O>(
   const room = new WriteRoom();
   writer.room = room;
   void pumpMessages(run, slot, room);
+  // Ended inside its handler.
+  if (slot.isEnded) room.close();
 }

@@ -46,7 +46,8 @@ export class Router {
   constructor(interceptors: readonly ServerInterceptor[], defaults: MethodOptions) {
     this.services = [];
     this.routes = new Map();
-    this.interceptors = interceptors;
+    // What is around a handler never changes: a list that grew later would guard some and not others.
+    this.interceptors = [...interceptors];
     this.defaults = defaults;
     this.fallbackHandler = undefined;
   }
@@ -67,7 +68,7 @@ export class Router {
     const method = servedMethod(target, 'unary', this.optionsOf(options));
     const { interceptors } = this;
     const run = interceptors.length === 0 ? handler : interceptUnary(interceptors, handler);
-    this.add(new UnaryRoute(method, run));
+    this.add(new UnaryRoute(method, run), handler);
   }
 
   addServerStreaming<I, O>(
@@ -79,7 +80,7 @@ export class Router {
     const { interceptors } = this;
     const run =
       interceptors.length === 0 ? handler : interceptServerStreaming(interceptors, handler);
-    this.add(new ServerStreamingRoute(method, run));
+    this.add(new ServerStreamingRoute(method, run), handler);
   }
 
   addClientStreaming<I, O>(
@@ -91,7 +92,7 @@ export class Router {
     const { interceptors } = this;
     const run =
       interceptors.length === 0 ? handler : interceptClientStreaming(interceptors, handler);
-    this.add(new ClientStreamingRoute(method, run));
+    this.add(new ClientStreamingRoute(method, run), handler);
   }
 
   addBidiStreaming<I, O>(
@@ -102,12 +103,12 @@ export class Router {
     const method = servedMethod(target, 'bidiStreaming', this.optionsOf(options));
     const { interceptors } = this;
     const run = interceptors.length === 0 ? handler : interceptBidiStreaming(interceptors, handler);
-    this.add(new BidiStreamingRoute(method, run));
+    this.add(new BidiStreamingRoute(method, run), handler);
   }
 
   addCallbacks(path: string, handler: CallHandler, options: MethodOptions | undefined): void {
     checkPath(path);
-    this.add(this.callbacks(path, handler, this.optionsOf(options)));
+    this.add(this.callbacks(path, handler, this.optionsOf(options)), handler);
   }
 
   /** Throws as the others do, and then nothing of the service is added. */
@@ -119,6 +120,7 @@ export class Router {
   }
 
   setFallback(handler: CallHandler): void {
+    checkHandler('the fallback', handler);
     if (this.fallbackHandler !== undefined) throw new Error('the server has a fallback already');
     this.fallbackHandler = handler;
   }
@@ -166,7 +168,8 @@ export class Router {
     };
   }
 
-  private add(route: Route): void {
+  private add(route: Route, handler: unknown): void {
+    checkHandler(route.path, handler);
     this.checkFree(route.path);
     this.routes.set(route.path, route);
   }
@@ -174,4 +177,9 @@ export class Router {
   private checkFree(path: string): void {
     if (this.routes.has(path)) throw new Error(`${path} has a handler already`);
   }
+}
+
+function checkHandler(what: string, handler: unknown): void {
+  if (typeof handler === 'function') return;
+  throw new TypeError(`the handler of ${what} is ${typeof handler}; it must be a function`);
 }

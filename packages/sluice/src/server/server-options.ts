@@ -49,8 +49,13 @@ export interface ServerOptions {
   readonly onHandlerError?: (error: unknown, path: string) => void;
 }
 
-/** @throws RangeError that names the option and its value */
+/** @throws RangeError that names the option and its value; TypeError for what is no function */
 export function checkOptions(options: ServerOptions): void {
+  // One left out, `isOpen ? undefined : authenticate`, must not end the chain before those behind it.
+  options.interceptors?.forEach((interceptor: unknown, at) => {
+    if (typeof interceptor === 'function') return;
+    throw new TypeError(`interceptors[${at}] is ${typeof interceptor}; it must be a function`);
+  });
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
   checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
   // Throws for an encoding that is not known.

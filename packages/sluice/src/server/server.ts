@@ -217,6 +217,8 @@ export class Server {
       listener.close();
       throw error;
     }
+    // They may have changed meanwhile.
+    if (this.tls !== undefined && this.tls !== secure) listener.follow(this.tls);
     this.listeners.push(listener);
     this.stateNow = 'listening';
     liveServers.add(this.entry);
@@ -230,18 +232,17 @@ export class Server {
   }
 
   /**
-   * New certificates, and whatever else of the TLS settings is given, for connections that are yet
-   * to come; those that are open go on. Listeners with TLS settings of their own keep them.
+   * New certificates, and what else is given (`ca`, `minVersion`), for connections that are yet to
+   * come; those that are open go on, and so does what is not given. Listeners with TLS settings of
+   * their own keep them. Whether clients must show a certificate cannot change.
    * @throws Error of node:tls when key and certificate do not fit; all stays as it was then
    */
-  setCertificates(tls: ServerTlsOptions): void {
+  setCertificates(tls: Omit<ServerTlsOptions, 'requestCert' | 'rejectUnauthorized'>): void {
     if (this.tls === undefined) {
       throw new Error('the server has no TLS settings to change; make it with options.tls');
     }
-    const changed: ServerTlsOptions = { ...this.tls, certificates: undefined, ...tls };
-    Listener.check(changed);
-    this.tls = changed;
-    for (const listener of this.listeners) listener.follow(changed);
+    this.tls = Listener.changed(this.tls, tls);
+    for (const listener of this.listeners) listener.follow(this.tls);
   }
 
   private checkServing(): void {

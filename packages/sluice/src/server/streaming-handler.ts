@@ -78,15 +78,16 @@ export class RequestStreamListener<I, O>
 
   next(): Promise<IteratorResult<I, undefined>> {
     if (this.messages.ended || this.left) return Promise.resolve(DONE);
-    if (this.isCancelled()) return Promise.reject(this.gone());
+    if (this.stream.isEnded) return Promise.reject(this.gone());
     const answer = this.messages.next(this.stream);
     // A fault of the client may show only now that its next message is asked for.
-    if (this.isCancelled()) this.messages.fail(this.gone());
+    this.forsake();
     return answer;
   }
 
-  private isCancelled(): boolean {
-    return this.slot?.context.cancelled === true;
+  /** Of a call that has ended nobody waits for a message. */
+  private forsake(): void {
+    if (this.stream.isEnded && this.messages.isAwaited) this.messages.fail(this.gone());
   }
 
   /** The handler reads no further; what the client still sends is dropped when the call ends. */
@@ -102,7 +103,9 @@ export class RequestStreamListener<I, O>
   }
 
   private gone(): StatusError {
-    return StatusError.refusal(Status.CANCELLED, 'the client is gone');
+    const isGone = this.slot?.context.cancelled === true;
+    const text = isGone ? 'the client is gone' : 'the call has ended';
+    return StatusError.refusal(Status.CANCELLED, text);
   }
 
   onMessage(message: Buffer): void {
@@ -123,7 +126,12 @@ export class RequestStreamListener<I, O>
 
   /** The call ended without its handler: whoever waits is told. */
   over(): void {
-    this.room?.open();
-    this.messages.fail(this.gone());
+    this.room?.close();
+    this.forsake();
+  }
+
+  /** An interceptor may have answered while its handler reads on. */
+  released(): void {
+    this.forsake();
   }
 }

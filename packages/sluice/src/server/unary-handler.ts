@@ -127,9 +127,13 @@ export class SingleRequestListener<I, O>
 
   /** The call ended without its handler. */
   over(): void {
-    this.room?.open();
+    this.room?.close();
     // Before its message was complete no handler runs that could give the slot back.
     if (!this.running) this.slot?.release();
+  }
+
+  released(): void {
+    // Nothing waits here for messages.
   }
 }
 

@@ -2,13 +2,14 @@
 // Invariant: once shut down nothing changes any more: all are NOT_SERVING, and every watch ends.
 // grpc.health.v1. Not here: how programs set statuses (health.ts), one watch (health-watch.ts).
 
+import type { ParentCall } from '../channel/call-options.ts';
 import {
   type HealthCheckRequest,
   HealthCheckResponse_ServingStatus as StatusNumber,
 } from '../gen/grpc/health/v1/health_pb.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
-import type { ServerContext } from '../server/context.ts';
+import { quoted } from '../transport/status-mapping.ts';
 import { HealthWatch, type WatchedStatus, type WatchSource } from './health-watch.ts';
 
 /** The most services that List answers with; grpc.health.v1 asks servers for such a bound. */
@@ -58,7 +59,7 @@ export class HealthStatuses implements WatchSource {
   check({ service }: HealthCheckRequest): WatchedStatus {
     const status = this.statuses.get(service);
     if (status !== undefined) return { status };
-    const text = `the health of ${JSON.stringify(service)} is not known to this server; set it there`;
+    const text = `the health of ${quoted(service)} is not known to this server; set it there`;
     throw new StatusError(Status.NOT_FOUND, text);
   }
 
@@ -71,19 +72,20 @@ export class HealthStatuses implements WatchSource {
     return Object.fromEntries([...this.statuses].map(([name, status]) => [name, { status }]));
   }
 
-  watch({ service }: HealthCheckRequest, context: ServerContext): HealthWatch {
-    const watch = new HealthWatch(service, this);
-    const others = this.watches.get(service);
-    if (others === undefined) this.watches.set(service, new Set([watch]));
-    else others.add(watch);
-    context.follow(watch);
-    return watch;
+  watch({ service }: HealthCheckRequest, call: ParentCall): HealthWatch {
+    return new HealthWatch(service, this, call);
   }
 
   // WatchSource.
 
   watched(name: string): StatusNumber {
     return this.statuses.get(name) ?? StatusNumber.SERVICE_UNKNOWN;
+  }
+
+  join(watch: HealthWatch): void {
+    const others = this.watches.get(watch.service);
+    if (others === undefined) this.watches.set(watch.service, new Set([watch]));
+    else others.add(watch);
   }
 
   leave(watch: HealthWatch): void {

@@ -1,9 +1,10 @@
 // One Watch of the health service: the statuses of one service, as an iteration.
 // Invariants: only the newest status is ever held, however slowly the client takes them; a status
-// that is sent twice in a row is sent once; the iteration ends with the call or the service.
-// gRPC health-checking.md. Not here: the statuses (health.ts).
+// that is sent twice in a row is sent once; the iteration ends with the call or the service; before
+// it begins, which an interceptor may prevent, nobody knows of it.
+// gRPC health-checking.md. Not here: the statuses (health-statuses.ts).
 
-import type { ChildCall } from '../channel/call-options.ts';
+import type { ChildCall, ParentCall } from '../channel/call-options.ts';
 import type { HealthCheckResponse_ServingStatus as StatusNumber } from '../gen/grpc/health/v1/health_pb.ts';
 
 /** What a watch yields. */
@@ -16,6 +17,8 @@ export interface WatchSource {
   /** Nothing changes any more. */
   readonly isShutDown: boolean;
   watched(service: string): StatusNumber;
+  /** The watch has begun. */
+  join(watch: HealthWatch): void;
   /** The watch has ended. */
   leave(watch: HealthWatch): void;
 }
@@ -28,14 +31,19 @@ const DONE: Step = { done: true, value: undefined };
 export class HealthWatch implements AsyncIterableIterator<WatchedStatus, undefined>, ChildCall {
   readonly service: string;
   private readonly source: WatchSource;
+  private readonly call: ParentCall;
   private sent: StatusNumber | undefined;
+  private begun: boolean;
   private over: boolean;
   private waiter: ((step: Step) => void) | undefined;
 
-  constructor(service: string, source: WatchSource) {
+  /** @param call ends the iteration with its own end */
+  constructor(service: string, source: WatchSource, call: ParentCall) {
     this.service = service;
     this.source = source;
+    this.call = call;
     this.sent = undefined;
+    this.begun = false;
     this.over = false;
     this.waiter = undefined;
   }
@@ -45,11 +53,18 @@ export class HealthWatch implements AsyncIterableIterator<WatchedStatus, undefin
   }
 
   next(): Promise<Step> {
+    if (!this.begun) this.begin();
     const step = this.step();
     if (step !== undefined) return Promise.resolve(step);
     return new Promise((resolve) => {
       this.waiter = resolve;
     });
+  }
+
+  private begin(): void {
+    this.begun = true;
+    this.source.join(this);
+    this.call.follow(this);
   }
 
   return(): Promise<Step> {

@@ -9,11 +9,15 @@ import {
   HealthCheckResponse_ServingStatus as StatusNumber,
 } from '../gen/grpc/health/v1/health_pb.ts';
 import type { Server } from '../server/server.ts';
+import type { ServiceHandlers } from '../server/service-handlers.ts';
 import type { AnyService } from '../service/any-service.ts';
 import { HealthStatuses } from './health-statuses.ts';
 import { serviceName } from './service-name.ts';
 
 export { Health };
+
+/** Bytes of a request, which is the name of a service; each watch keeps the one it was given. */
+const MAX_REQUEST = 1_024;
 
 /** The health of a service, as it is set. */
 export type ServingStatus = 'UNKNOWN' | 'SERVING' | 'NOT_SERVING';
@@ -79,11 +83,12 @@ export function addHealth(server: Server, options: HealthOptions = {}): HealthSe
   statuses.set('', StatusNumber.SERVING);
   for (const service of options.services ?? [])
     statuses.set(serviceName(service), StatusNumber.SERVING);
-  server.add(Health, {
+  const handlers: ServiceHandlers<typeof Health> = {
     check: (request) => statuses.check(request),
     list: () => ({ statuses: statuses.list() }),
     watch: (request, context) => statuses.watch(request, context),
-  });
+  };
+  server.add(Health, handlers, { maxReceiveMessageLength: MAX_REQUEST });
   server.onDraining(() => statuses.shutdown());
   return new HealthService(statuses);
 }

@@ -3,6 +3,7 @@
 // written ones included, leave the last good ones in use and are reported once.
 // Not here: who uses them (listener.ts for new connections, connector.ts for each of its own).
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import tls from 'node:tls';
@@ -30,6 +31,12 @@ export interface CertificateMaterial {
 
 /** Milliseconds between looks at the files while a server watches them. */
 const POLL_MS = 250;
+
+// Of PEM (RFC 7468); whatever else is in a file of authorities is for node:tls to judge.
+const BEGIN = '-----BEGIN ';
+const END = /-----END [^-]+-----/;
+const CERTIFICATE =
+  /-----BEGIN (X509 |TRUSTED |)CERTIFICATE-----[^-]*-----END \1CERTIFICATE-----/g;
 
 const NAMES: readonly ('key' | 'cert' | 'ca')[] = ['key', 'cert', 'ca'];
 
@@ -69,7 +76,7 @@ export class CertificateFiles {
     this.complaint = '';
     this.timer = undefined;
     this.material = this.readSync();
-    tls.createSecureContext(this.material);
+    checkMaterial(this.material);
   }
 
   /** The newest that fit together; looks at the files first unless a server watches them. */
@@ -137,8 +144,7 @@ export class CertificateFiles {
 
   private take(material: CertificateMaterial): boolean {
     if (NAMES.every((name) => sameBytes(material[name], this.material[name]))) return false;
-    // Throws unless key and certificate belong together.
-    tls.createSecureContext(material);
+    checkMaterial(material);
     this.material = material;
     this.complaint = '';
     for (const watcher of this.watchers) watcher();
@@ -189,6 +195,20 @@ const BIGINT: { readonly bigint: true } = { bigint: true };
 
 function describe(file: { mtimeNs: bigint; ino: bigint; size: bigint }): string {
   return `${file.mtimeNs}/${file.ino}/${file.size}`;
+}
+
+function checkMaterial(material: CertificateMaterial): void {
+  // Throws unless key and certificate belong together.
+  tls.createSecureContext(material);
+  const ca = material.ca?.toString('latin1');
+  if (ca === undefined) return;
+  // Of authorities node:tls takes what it can read and says nothing of the rest.
+  const certificates = ca.match(CERTIFICATE) ?? [];
+  const isCut = ca.split(BEGIN).length !== ca.split(END).length;
+  if (certificates.length === 0 || isCut) {
+    throw new Error(`the file of ca is no list of whole certificates; write PEM, in one step`);
+  }
+  for (const certificate of certificates) new X509Certificate(certificate);
 }
 
 function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {

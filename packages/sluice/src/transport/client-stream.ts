@@ -21,6 +21,7 @@ import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
 import { DEFAULT_WINDOW, MAX_FOREIGN_BODY, MAX_REPLAY_BYTES } from './limits.ts';
 import { OutStream } from './out-stream.ts';
+import type { Peer } from './peer.ts';
 import {
   parseResponseHead,
   parseTrailers,
@@ -175,6 +176,11 @@ export class ClientStream implements TransportStream, CompressedStream {
     this.ended = true;
     this.messages.destroy();
     this.transport.reset(this, ErrorCode.CANCEL);
+  }
+
+  /** The server. */
+  get peer(): Peer {
+    return this.transport.peer;
   }
 
   /** HEADERS are on the wire, or in the batch that is about to be. */

@@ -21,8 +21,10 @@ import { type ClosingError, connectionError } from './errors.ts';
 import { headCharge, metadataCharge } from './head-charge.ts';
 import type { InboundWindow } from './inbound-window.ts';
 import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
+import { namesOf } from './listener.ts';
 import type { LoopyWriter, Schedule } from './loopy-writer.ts';
 import { OutState, type OutStream } from './out-stream.ts';
+import { Peer } from './peer.ts';
 import { RequestHeaders } from './request-headers.ts';
 import { quoted } from './status-mapping.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -60,8 +62,13 @@ export interface ClientTransportOptions {
 // Three quarters of the ids: time to replace the connection without haste.
 const REPLACE_AT_ID: number = Math.floor(MAX_STREAM_ID * 0.75);
 
+/** Characters; with a shorter path and no metadata a request has no more headers than all servers take. */
+const SHORT_PATH = 1_024;
+
 export class ClientTransport implements ConnectionRole, AdmissionSubject {
   readonly connection: Connection;
+  /** The server. */
+  readonly peer: Peer;
   readonly admission: Admission;
   readonly headers: RequestHeaders;
   readonly maxReceiveMessageLength: number;
@@ -104,6 +111,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       staticWindows: options.staticWindows,
       exposureBytes: options.limits.exposureBytes,
     });
+    this.peer = new Peer(namesOf(options.socket).peer, options.socket);
     const { scheme, authority, userAgent } = options;
     this.headers = new RequestHeaders(this.loopy.encoder, scheme, authority, userAgent);
     this.admission = new Admission(options.limits, this);
@@ -194,7 +202,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   /** Why a call with these fields can never be sent on this connection, or undefined. */
   unsendable(path: string, fields: HeaderFields): string | undefined {
     const limit = this.connection.peerMaxHeaderList;
-    if (limit === Number.POSITIVE_INFINITY || fields.length === 0) return undefined;
+    if (limit === Number.POSITIVE_INFINITY) return undefined;
+    if (fields.length === 0 && path.length < SHORT_PATH) return undefined;
     // A list counts 32 bytes for each field (RFC 9113 §6.5.2), ours as well.
     const size = 400 + path.length + metadataCharge(fields);
     if (size <= limit) return undefined;

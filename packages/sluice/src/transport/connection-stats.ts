@@ -17,6 +17,19 @@ export interface RuntimeStats {
   connections: ConnectionStats[];
   /** Of a channel. */
   retries?: RetryCounts;
+  /** Of a channel: the addresses that its balancing policy uses now. None while it is IDLE. */
+  backends?: BackendStats[];
+}
+
+/** One address of a channel. */
+export interface BackendStats {
+  /** `host:port`, `[v6]:port` or `unix:/path`. */
+  address: string;
+  state: 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
+  /** Why the last attempt to connect, or the last connection, failed; '' if none has. */
+  lastFailure: string;
+  /** Their ids in `connections`: the one in use, and those that drain. */
+  connections: number[];
 }
 
 /** What became of the calls of a channel whose method has a retry or hedging policy (gRFC A6). */

@@ -214,6 +214,12 @@ export const defaultServerLimits: Readonly<ServerLimits> = Object.freeze({
   exposureBytes: 64 * MIB,
 });
 
+/**
+ * Messages that an `Outbox` keeps by default for a reader that is slower than its writer: a burst of
+ * small ones. The reader's stream has a write quota of 64 KiB beside it.
+ */
+export const OUTBOX_MESSAGES = 64;
+
 /** Bytes of one received message; gRPC's customary default. */
 export const MAX_MESSAGE_LENGTH_DEFAULT: number = 4 * MIB;
 

@@ -95,9 +95,16 @@ export class Listener {
     this.server = server;
   }
 
-  /** @throws Error of node:tls when the settings cannot be used */
-  static check(secure: ServerTlsOptions): void {
-    tls.createSecureContext(materialOf(secure));
+  /**
+   * TLS settings with some of them changed; a key that is given takes the place of one in files.
+   * @throws Error of node:tls when they cannot be used
+   */
+  static changed(secure: ServerTlsOptions, change: ServerTlsOptions): ServerTlsOptions {
+    const hasKey = change.key !== undefined || change.cert !== undefined;
+    const certificates = hasKey || change.pfx !== undefined ? undefined : secure.certificates;
+    const changed: ServerTlsOptions = { ...secure, certificates, ...change };
+    tls.createSecureContext(materialOf(changed));
+    return changed;
   }
 
   private watchHandshake(socket: net.Socket): void {
@@ -135,7 +142,10 @@ export class Listener {
 
   private watchCertificates(): void {
     this.unwatch?.();
+    this.unwatch = undefined;
     const { secure, secureServer } = this;
+    // Closed, or not open yet: nobody is shown them.
+    if (!this.server.listening) return;
     this.unwatch = secure?.certificates?.watch(() => {
       secureServer?.setSecureContext(materialOf(secure));
     });

@@ -109,6 +109,8 @@ export class MessageDeflation implements CompressionJob {
   }
 
   private fail(error: unknown): void {
+    // What waits behind the lost message would seem to follow the one before it.
+    while (this.first !== undefined) this.shift();
     const why = error instanceof Error ? error.message : String(error);
     this.target.onDeflationFault(`cannot compress a message (${this.codec.name}): ${why}`);
   }

@@ -40,6 +40,11 @@ export class MessageQueue<T = Buffer> {
     this.decoder = decoder;
   }
 
+  /** Somebody waits for a message. */
+  get isAwaited(): boolean {
+    return this.firstWaiter !== undefined;
+  }
+
   /** The next message of `call`, from which it is asked for; DONE or the error behind the last. */
   next(call: { request(count: number): void }): Promise<IteratorResult<T, undefined>> {
     if (this.ended) return this.last();

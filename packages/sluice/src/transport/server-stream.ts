@@ -6,7 +6,6 @@
 import type { ErrorCode } from '../frames/error-code.ts';
 import { acceptEncoding, encodingBit, sendingCodec } from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
-import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
@@ -18,6 +17,7 @@ import { InFlow } from './in-flow.ts';
 import { checkMessage } from './message-check.ts';
 import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
+import { cutStatus, listSize, statusFields } from './response-status.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { quoted, resetText } from './status-mapping.ts';
 import { type CompressedStream, StreamCompression } from './stream-compression.ts';
@@ -114,9 +114,19 @@ export class ServerStream implements TransportStream, CompressedStream {
   /** Response headers; sent by themselves with the first message or the status otherwise. */
   sendHead(fields: HeaderFields): void {
     if (this.headSent || this.ended) return;
+    if (fields.length > 0 && this.exceedsClient(fields)) return;
     this.headSent = true;
     this.headFields = fields;
     this.transport.putHead(this.out);
+  }
+
+  private exceedsClient(fields: HeaderFields): boolean {
+    const limit = this.transport.connection.peerMaxHeaderList;
+    const size = listSize(fields);
+    if (size <= limit) return false;
+    const text = `response headers of about ${size} bytes exceed the client's limit of ${limit}; send less metadata`;
+    this.refuse(Status.RESOURCE_EXHAUSTED, text);
+    return true;
   }
 
   /**
@@ -148,10 +158,20 @@ export class ServerStream implements TransportStream, CompressedStream {
     this.code = code;
     this.details = details;
     this.trailers = trailers;
+    if (code !== Status.OK || trailers.length > 0) this.fitStatus();
     this.listener = undefined;
     this.messages.destroy();
     if (this.compression?.deflation?.holdsTrailers()) return;
     this.transport.appendTrailers(this.out, !this.remoteEnded);
+  }
+
+  private fitStatus(): void {
+    const limit = this.transport.connection.peerMaxHeaderList;
+    const cut = cutStatus(this.code, this.details, this.trailers, limit);
+    if (cut === undefined) return;
+    this.code = cut.code;
+    this.details = cut.details;
+    this.trailers = cut.trailers;
   }
 
   /** Asks for so many more messages. */
@@ -214,10 +234,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   private statusFields(): string[] {
-    const fields = ['grpc-status', String(this.code)];
-    if (this.details !== '') fields.push('grpc-message', encodeStatusMessage(this.details));
-    fields.push(...this.trailers);
-    return fields;
+    return statusFields(this.code, this.details, this.trailers);
   }
 
   claimId(): number {

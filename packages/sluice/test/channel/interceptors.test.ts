@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import type { ChildCall, ParentCall } from '#sluice/channel/call-options.js';
 import type { CallRequest, CallResponse, ClientInterceptor } from '#sluice/channel/interceptor.js';
 import { type Channel, Metadata, Status, StatusError } from '#sluice/index.js';
 import { jsonMethod } from '../support/json-method.js';
@@ -457,6 +458,33 @@ describe('an interceptor that does not come back', () => {
     const { code, details } = await call;
     assert.equal(code, Status.CANCELLED);
     assert.equal(details, 'the signal was aborted; an interceptor was still at work');
+    const late = await failureOf(channel.unary(PATH, X, { signal: controller.signal }));
+    assert.equal(
+      late.details,
+      'the signal was aborted before the call; an interceptor was still at work',
+    );
+  });
+
+  it('meets the end and the deadline of the parent call', async () => {
+    const channel = await running.channelTo(running.server(), { interceptors: [stuck] });
+    const parent: ParentCall & { child: ChildCall | undefined } = {
+      child: undefined,
+      deadline: undefined,
+      follow(child) {
+        this.child = child;
+      },
+      unfollow() {
+        this.child = undefined;
+      },
+    };
+    const call = failureOf(channel.unary(PATH, X, { parent }));
+    parent.child?.cancel('gone');
+    const text = 'the parent call was cancelled: gone; an interceptor was still at work';
+    assert.equal((await call).details, text);
+    assert.equal(parent.child, undefined);
+    const late = { ...parent, deadline: new Date(Date.now() + 5) };
+    const error = await failureOf(channel.unary(PATH, X, { parent: late }));
+    assert.match(error.details, /^deadline of \d+ ms exceeded; an interceptor was still at work$/);
   });
 
   it('has the last word on an attempt that met its deadline', async () => {

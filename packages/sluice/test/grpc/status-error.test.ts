@@ -64,3 +64,24 @@ test('instanceof does not hold for other values, and tells subclasses apart', ()
   const others: unknown[] = [null, undefined, 1, 'x', {}, new Error('x'), () => {}];
   for (const value of others) assert.equal(value instanceof StatusError, false);
 });
+
+test('what is no code, no text or no metadata is refused', () => {
+  // As programs without types may.
+  const made = (code: unknown, details?: unknown, metadata?: unknown) => (): StatusError =>
+    new StatusError(code as Status, details as string, { metadata: metadata as Metadata });
+  assert.throws(made('INTERNAL'), {
+    name: 'TypeError',
+    message: 'the code of a status must be one of Status, not INTERNAL',
+  });
+  assert.throws(made(Number.NaN), /one of Status, not NaN/);
+  assert.throws(made(Status.INTERNAL, new Error('x')), {
+    name: 'TypeError',
+    message:
+      'the details of a status must be a string, not object; an error goes into options.cause',
+  });
+  assert.throws(made(Status.INTERNAL, 'x', { 'x-a': '1' }), {
+    name: 'TypeError',
+    message: 'the metadata of a StatusError must be a Metadata of this package',
+  });
+  assert.throws(() => StatusError.refusal(Status.INTERNAL, 5 as unknown as string), TypeError);
+});

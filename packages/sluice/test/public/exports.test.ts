@@ -28,6 +28,7 @@ describe('the package', () => {
     assert.deepEqual(names, [
       'Channel',
       'Metadata',
+      'Outbox',
       'Server',
       'Status',
       'StatusError',

@@ -193,6 +193,19 @@ describe('shedding', () => {
     assert.equal(asked.length, 2);
   });
 
+  it('that closes the server leaves no handler behind', async () => {
+    const server = running.server({
+      shed: () => {
+        void server.close();
+        return undefined;
+      },
+    });
+    server.unary(PATH, (request) => request);
+    const channel = await running.channelTo(server);
+    assert.equal((await failureOf(channel.unary(PATH, X))).code, Status.UNAVAILABLE);
+    assert.equal(server.stats().limits['total-handlers']?.depth, 0);
+  });
+
   it('that throws refuses the call: a StatusError as it is, others as INTERNAL', async () => {
     const broken = new Error('secret');
     let thrown: unknown = broken;

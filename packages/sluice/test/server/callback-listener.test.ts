@@ -88,6 +88,47 @@ describe('a callback that throws', () => {
   });
 });
 
+describe('a call that ends while its handler begins', () => {
+  /** Ends with a status once it hears that the call is over, as handlers do. */
+  function serve(
+    server: Server,
+    begin: (call: ServerCall) => void,
+  ): { over: ReturnType<typeof signal<string>> } {
+    const over = signal<string>();
+    server.handle(PATH, (call) => {
+      begin(call);
+      const onCancel = (reason: string): void => {
+        over.raise(reason);
+        call.end(Status.CANCELLED);
+      };
+      return { onMessage() {}, onHalfClose() {}, onWritable() {}, onCancel };
+    });
+    return { over };
+  }
+
+  it('because its connection is closed: the callbacks hear of it, the slot is free', async () => {
+    const server = running.server();
+    const { over } = serve(server, () => void server.close());
+    const channel = await running.channelTo(server);
+    const call = failureOf(channel.unary(PATH, X));
+    assert.equal(await over.happened, 'the server was closed');
+    assert.equal((await call).code, Status.UNAVAILABLE);
+    assert.equal(server.stats().limits['total-handlers']?.depth, 0);
+  });
+
+  it('because it writes on and on: the callbacks hear of it, the slot is free', async () => {
+    const server = running.server();
+    const { over } = serve(server, (call) => {
+      for (let i = 0; i < 100; i += 1) call.send(Buffer.alloc(100_000));
+    });
+    const channel = await running.channelTo(server);
+    const error = await failureOf(drained(channel.serverStreaming(PATH, X)));
+    assert.equal(error.code, Status.RESOURCE_EXHAUSTED);
+    assert.match(await over.happened, /^refused by the queued-bytes limit: /);
+    assert.equal(server.stats().limits['total-handlers']?.depth, 0);
+  });
+});
+
 describe('a reporter of errors that throws', () => {
   it('is heard of by the process; the call has its status and its slot is free', async () => {
     const broken = new Error('the reporter broke');

@@ -87,6 +87,23 @@ describe('drainOn', () => {
     assert.equal(process.listenerCount('SIGUSR2'), before);
   });
 
+  it('takes a signal that is named twice for one', async () => {
+    const server = running.server();
+    const { begun } = hanging(server);
+    const channel = await running.channelTo(server);
+    const before = process.listenerCount('SIGUSR2');
+    const closed = server.drainOn(['SIGUSR2', 'SIGUSR2']);
+    assert.equal(process.listenerCount('SIGUSR2'), before + 1);
+    const call = failureOf(channel.unary(HANG, X));
+    await begun.happened;
+    process.kill(process.pid, 'SIGUSR2');
+    while (server.stats().state === 'listening') await new Promise(setImmediate);
+    assert.equal(server.stats().state, 'draining');
+    await server.close();
+    await closed;
+    await call;
+  });
+
   it('waits no longer than its grace', async () => {
     const server = running.server();
     const { begun } = hanging(server);

@@ -1,6 +1,7 @@
 // What runs around handlers: in which order, for which calls, and what it may change.
 
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { type Channel, Metadata, type Server, Status, StatusError } from '#sluice/index.js';
 import type { ServerInterceptor, ServerRequest } from '#sluice/server/interceptor.js';
@@ -196,6 +197,17 @@ describe('interceptors', () => {
     assert.equal(await call(channel, 'Bidi'), 'AB');
   });
 
+  it('are those the server was made with: the list is its own', async () => {
+    const interceptors: ServerInterceptor[] = [async (request, next) => next(request)];
+    const server = running.server({ interceptors });
+    const channel = await running.channelTo(echoing(server));
+    interceptors.pop();
+    interceptors.push(() => {
+      throw new StatusError(Status.UNAUTHENTICATED, 'too late');
+    });
+    for (const kind of KINDS) assert.equal(await call(channel, kind), ANSWERS[kind]);
+  });
+
   it('that answer with the wrong shape are an error of the server, which says so', async () => {
     const { errors, onHandlerError } = recorder();
     const server = running.server({
@@ -276,6 +288,58 @@ describe('a callback handler behind an interceptor', () => {
     assert.equal(await gone.happened, 'the peer reset the stream with CANCEL');
     while (server.stats().limits['total-handlers']?.depth !== 0) await new Promise(setImmediate);
     assert.deepEqual(errors, []);
+  });
+
+  it('hears that its call is over when an interceptor answers in its place', async () => {
+    const { errors, onHandlerError } = recorder();
+    const refuse: ServerInterceptor = async (request, next) => {
+      const { header, trailer } = await next(request);
+      if (request.method.path.endsWith('Throw')) throw new StatusError(Status.ABORTED, 'no');
+      return { stream: true, header, trailer, message: upper(Readable.from(['own'])) };
+    };
+    const server = running.server({ interceptors: [refuse], onHandlerError });
+    let begun = 0;
+    const over: string[] = [];
+    server.fallback((call) => {
+      begun += 1;
+      return {
+        onMessage() {},
+        onHalfClose() {},
+        onWritable() {},
+        onCancel(reason) {
+          over.push(reason);
+          call.end(Status.CANCELLED);
+        },
+      };
+    });
+    const channel = await running.channelTo(server);
+    assert.equal(String(await channel.unary('/test.Echo/Answer', X)), 'OWN');
+    assert.equal((await failureOf(channel.unary('/test.Echo/Throw', X))).code, Status.ABORTED);
+    assert.equal(begun, 2);
+    assert.deepEqual(over, Array(2).fill('the responses are not wanted any more'));
+    assert.deepEqual(errors, []);
+  });
+
+  it('hears of it when the requests that an interceptor hands on fail', async () => {
+    const { errors, onHandlerError } = recorder();
+    const broken = new Error('secret');
+    async function* failing(): AsyncGenerator<Buffer> {
+      yield X;
+      throw broken;
+    }
+    const fail: ServerInterceptor = async (request, next) =>
+      next(request.stream ? { ...request, message: failing() } : request);
+    const server = running.server({ interceptors: [fail], onHandlerError });
+    const over = signal<string>();
+    server.handle('/test.Echo/Callbacks', (call) => {
+      call.request(2);
+      return { onMessage() {}, onHalfClose() {}, onWritable() {}, onCancel: over.raise };
+    });
+    const channel = await running.channelTo(server);
+    const error = await failureOf(channel.unary('/test.Echo/Callbacks', X));
+    assert.equal(error.code, Status.INTERNAL);
+    assert.equal(await over.happened, 'the requests cannot be read any further');
+    assert.deepEqual(errors, [broken]);
   });
 
   it('has backpressure: told to wait, and when to go on', async () => {

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { type Channel, type Server, Status } from '#sluice/index.js';
 import { certificateFiles } from '#sluice/transport/certificate-files.js';
+import { processWheel } from '#sluice/transport/timer-wheel.js';
 import type { Peer } from '#sluice/transport/peer.js';
 import {
   CA_CERTIFICATE,
@@ -169,6 +170,13 @@ describe('new certificates', () => {
     });
   });
 
+  it('given while a listener begins to listen are its own as well', async () => {
+    const server = echo(running.server({ tls: SERVER_TLS }));
+    const listening = server.listen({ host: '127.0.0.1' });
+    server.setCertificates({ key: CLIENT_KEY, cert: CLIENT_CERTIFICATE });
+    assert.equal(await shownBy((await listening).port), 'sluice-test-client');
+  });
+
   /** Files as cert-manager replaces them: a link to a folder, exchanged in one step. */
   function replace(generation: number, key: string, cert: string): void {
     const next = join(folder, `generation-${generation}`);
@@ -199,6 +207,49 @@ describe('new certificates', () => {
     await shows(port, 'localhost');
     await channel.unary(PATH, X);
     assert.equal(server.stats().connections.length, 1);
+  });
+
+  it('in files stay where only something else is changed', async () => {
+    replace(1, SERVER_KEY, SERVER_CERTIFICATE);
+    const server = echo(running.server({ tls: { certificates: files() } }));
+    const { port } = await server.listen({ host: '127.0.0.1' });
+    server.setCertificates({ ca: CA_CERTIFICATE });
+    assert.equal(await shownBy(port), 'localhost');
+    replace(2, CLIENT_KEY, CLIENT_CERTIFICATE);
+    await shows(port, 'sluice-test-client');
+    server.setCertificates(SERVER_TLS);
+    assert.equal(await shownBy(port), 'localhost');
+  });
+
+  it('in files are not watched for a server that is closed', async () => {
+    replace(1, SERVER_KEY, SERVER_CERTIFICATE);
+    const certificates = files();
+    const server = echo(running.server({ tls: { certificates } }));
+    await server.listen({ host: '127.0.0.1' });
+    await server.close();
+    server.setCertificates({ certificates });
+    assert.equal(processWheel.size, 0);
+  });
+
+  it('of authorities, half written, leave the last good ones in use', async () => {
+    const ca = join(folder, 'ca.pem');
+    const whole = CA_CERTIFICATE + OTHER_CA_CERTIFICATE;
+    writeFileSync(ca, whole);
+    const reports: string[] = [];
+    const certificates = certificateFiles({
+      ca,
+      onReloadError: (error) => reports.push(error.message),
+    });
+    for (const cut of [0, 100, CA_CERTIFICATE.length + 100, whole.length - 20]) {
+      writeFileSync(ca, whole.slice(0, cut));
+      assert.equal(certificates.reload(), false);
+      assert.equal(String(certificates.current().ca), whole);
+    }
+    assert.match(reports[0] ?? '', /ca\.pem are not used, the last good ones stay: /);
+    writeFileSync(ca, OTHER_CA_CERTIFICATE);
+    assert.equal(certificates.reload(), true);
+    writeFileSync(ca, 'no certificate');
+    assert.throws(() => certificateFiles({ ca }), /is no list of whole certificates/);
   });
 
   it('in files that are half written are reported, and the last good ones stay', async () => {

@@ -2,8 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { createClient } from '#sluice/api/client.js';
-import { HealthCheckResponse_ServingStatus as Health$ } from '#sluice/gen/grpc/health/v1/health_pb.js';
+import type { ChildCall, ParentCall } from '#sluice/channel/call-options.js';
+import {
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus as Health$,
+} from '#sluice/gen/grpc/health/v1/health_pb.js';
 import { type Channel, Status } from '#sluice/index.js';
 import {
   addHealth,
@@ -12,6 +17,7 @@ import {
   type HealthService,
   type ServingStatus,
 } from '#sluice/services/health.js';
+import { HealthStatuses } from '#sluice/services/health-statuses.js';
 import { Shop } from '../gen/es/shop_pb.js';
 import { ShopService } from '../gen/ts-proto-grpc-js/shop.js';
 import { failureOf, messagesOf, Running } from '../support/running.js';
@@ -144,6 +150,39 @@ describe('Watch', () => {
     // The cancellation is on the wire ahead of this call.
     await createClient(Health, channel).check({});
     assert.equal(server.stats().limits.handlers?.depth, 0);
+  });
+});
+
+describe('a name that a client made up', () => {
+  it('is repeated in part', async () => {
+    const { channel } = await served();
+    const service = '\u00e9'.repeat(400);
+    const error = await failureOf(createClient(Health, channel).check({ service }));
+    assert.equal(error.code, Status.NOT_FOUND);
+    assert.ok(error.details.length < 150, error.details);
+  });
+
+  it('of more than 1 KiB is refused unread', async () => {
+    const { channel } = await served();
+    const error = await failureOf(createClient(Health, channel).check({ service: 'x'.repeat(2_000) }));
+    assert.equal(error.code, Status.RESOURCE_EXHAUSTED);
+  });
+
+  it('is kept from when its watch begins, which an interceptor may prevent, to its end', async () => {
+    const children = new Set<ChildCall>();
+    const call: ParentCall = {
+      deadline: undefined,
+      follow: (child) => children.add(child),
+      unfollow: (child) => children.delete(child),
+    };
+    const statuses = new HealthStatuses();
+    const watching = statuses.watch(create(HealthCheckRequestSchema, { service: 'x' }), call);
+    assert.equal(children.size, 0);
+    assert.equal((await watching.next()).value?.status, Health$.SERVICE_UNKNOWN);
+    const next = watching.next();
+    assert.equal(children.size, 1);
+    for (const child of children) child.cancel('gone');
+    assert.equal((await next).done, true);
   });
 });
 

@@ -73,7 +73,7 @@ export class Running {
     return { server: this.server({ onHandlerError }), errors };
   }
 
-  channel(target: string, options?: ChannelOptions): Channel {
+  channel(target: string | readonly string[], options?: ChannelOptions): Channel {
     const channel = connect(target, options);
     this.channels.push(channel);
     return channel;

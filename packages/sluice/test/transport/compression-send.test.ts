@@ -23,6 +23,18 @@ const broken: MessageCodec = {
 };
 registerMessageEncoding(broken);
 
+/** Fails in its thread, when the test says so. */
+const failing: MessageCodec & { fail(): void } = {
+  name: 'test-failing',
+  compress: (message) => message,
+  decompress: (message) => message,
+  compressAsync: (_message, done) => {
+    failing.fail = () => done(new Error('out of order'));
+  },
+  fail: () => {},
+};
+registerMessageEncoding(failing);
+
 const LARGE = Buffer.alloc(30_000, 'l');
 
 const ends: (ClientEnd | ServerEnd)[] = [];
@@ -270,5 +282,20 @@ describe('a response', () => {
     assert.deepEqual(call.events, ['half-close', `cancel: ${text}`]);
     assert.equal(end.peer.field(1, 'grpc-status', 1), '13');
     assert.equal(end.peer.field(1, 'grpc-message', 1), text);
+  });
+
+  it('sends nothing behind a message that its encoding fails on', async () => {
+    const end = await served({ 'grpc-accept-encoding': failing.name });
+    const call = end.call();
+    call.stream.compress(failing.name);
+    call.send(LARGE);
+    call.send('behind');
+    call.end();
+    await end.settle();
+    failing.fail();
+    await end.settle();
+    assert.deepEqual(messagesOn(end.peer, 1, unpacked), []);
+    assert.equal(end.peer.field(1, 'grpc-status', 1), '13');
+    assert.equal(end.transport.connection.loopy.buffer.bytes, 0);
   });
 });

@@ -6,6 +6,9 @@ import type { Status } from '../../grpc/status.ts';
 import type { BalancedSubchannel, PickResult, PickTracker } from '../balancer.ts';
 import { type LoadReport, loadReportOf } from './orca-report.ts';
 
+/** Calls per second of a backend that are believed: the sum of any number of these is finite. */
+const MOST_WEIGHT = 1e15;
+
 /** Where a weight finds the time and the settings that hold now. */
 export interface WeightPolicy {
   readonly blackoutMs: number;
@@ -46,8 +49,11 @@ export class EndpointWeight implements PickTracker {
   private onReport({ utilization, qps, eps }: LoadReport): void {
     if (utilization === 0 || qps === 0) return;
     const { policy } = this;
+    const weight = qps / (utilization + (eps / qps) * policy.errorPenalty);
+    // Figures of any size may come; of some of them no weight can be made.
+    if (!(weight > 0)) return;
     const now = policy.now();
-    this.weight = qps / (utilization + (eps / qps) * policy.errorPenalty);
+    this.weight = Math.min(weight, MOST_WEIGHT);
     if (this.reportingSinceMs === Number.POSITIVE_INFINITY) this.reportingSinceMs = now;
     this.lastReportMs = now;
   }

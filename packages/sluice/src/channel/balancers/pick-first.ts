@@ -40,6 +40,11 @@ class PickFirst implements Balancer {
   /** Those of `tried` whose attempt failed. What they say of earlier times does not count. */
   private readonly failures: Set<BalancedSubchannel>;
   private chosen: BalancedSubchannel | undefined;
+  /**
+   * Whose connection ended last. Held until another one is chosen: it knows how often it may ping, and
+   * whether it has to back off.
+   */
+  private lost: BalancedSubchannel | undefined;
   private timer: BalancerTimer | undefined;
   /** Every address failed since the last connection. */
   private failed: boolean;
@@ -51,6 +56,7 @@ class PickFirst implements Balancer {
     this.tried = [];
     this.failures = new Set();
     this.chosen = undefined;
+    this.lost = undefined;
     this.timer = undefined;
     this.failed = false;
     this.idle = false;
@@ -99,11 +105,17 @@ class PickFirst implements Balancer {
   }
 
   private stop(): void {
+    this.forgetLost();
     this.timer?.cancel();
     this.timer = undefined;
     for (const subchannel of this.tried.splice(0)) subchannel.release();
     this.chosen?.release();
     this.chosen = undefined;
+  }
+
+  private forgetLost(): void {
+    this.lost?.release();
+    this.lost = undefined;
   }
 
   private begin(): void {
@@ -146,12 +158,14 @@ class PickFirst implements Balancer {
     this.chosen = subchannel;
     this.failed = false;
     for (const other of this.tried.splice(0)) if (other !== subchannel) other.release();
+    this.forgetLost();
     const picked = { kind: 'subchannel', subchannel } as const;
     this.context.update('READY', { pick: () => picked });
   }
 
   private onLost(): void {
-    this.stop();
+    this.lost = this.chosen;
+    this.chosen = undefined;
     this.idle = true;
     this.context.requestResolution();
     // Found in the meantime, and maybe tried already.

@@ -96,13 +96,6 @@ export class Attempt implements CallListener {
     return this.writable;
   }
 
-  /** Gives the attempt up. */
-  drop(details: string): void {
-    if (this.over) return;
-    this.over = true;
-    this.handle.cancel(details);
-  }
-
   // CallListener.
 
   onHeader(header: Metadata): void {
@@ -123,4 +116,10 @@ export class Attempt implements CallListener {
     this.over = true;
     this.owner.onAttemptEnd(this, code, details, trailer);
   }
+}
+
+/** Gives attempts up. The end of one may end another that waits; their owner hears of none. */
+export function dropAttempts(attempts: readonly Attempt[], details: string): void {
+  for (const attempt of attempts) attempt.over = true;
+  for (const attempt of attempts) attempt.handle.cancel(details);
 }

@@ -3,17 +3,19 @@
 // Invariants: the listener hears of one attempt only, the one the call was committed to, and onEnd
 // once; what is kept for further attempts is bounded; the deadline is that of all attempts together.
 // gRFC A6. Not here: an attempt with its transparent retry (../call.ts), the plan (attempt-plan.ts).
+// Longer than 400 lines because the attempts of a call are one state.
 
 import { Metadata } from '../../grpc/metadata.ts';
 import { Status, statusName } from '../../grpc/status.ts';
 import { headCharge, metadataCharge } from '../../transport/head-charge.ts';
 import { checkMessage } from '../../transport/message-check.ts';
+import type { Peer } from '../../transport/peer.ts';
 import type { WheelTimer } from '../../transport/timer-wheel.ts';
 import type { CallHandle, CallListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
+import { type BondedCall, CallerBond } from '../caller-bond.ts';
+import { Attempt, type AttemptOwner, dropAttempts } from './attempt.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
-import { type BondedCall, CallerBond } from './caller-bond.ts';
 import { NEVER, NO_PUSHBACK, pushbackMs, withPreviousAttempts } from './pushback.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import type { RetryHost } from './retry-host.ts';
@@ -53,6 +55,8 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   /** Delays since the server last named one. */
   private backoffs: number;
   private committed: Attempt | undefined;
+  /** The one that was begun last, and at the end the one whose status it is. */
+  private latest: Attempt | undefined;
   /** The next attempt is the last: too much is kept for another one. */
   private commitsNext: boolean;
   /** No more attempts, for another reason than their number. */
@@ -97,6 +101,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     this.attempts = 0;
     this.backoffs = 0;
     this.committed = undefined;
+    this.latest = undefined;
     this.commitsNext = false;
     this.frozen = false;
     this.waiting = false;
@@ -107,6 +112,11 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
 
   get isEnded(): boolean {
     return this.ended;
+  }
+
+  /** Of the attempt that the call is committed to, or else of the latest. */
+  get peer(): Peer | undefined {
+    return (this.committed ?? this.latest)?.handle.peer;
   }
 
   // What the caller does.
@@ -263,6 +273,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
       elapsedMs,
     );
     this.live.push(attempt);
+    this.latest = attempt;
     if (this.commitsNext) this.commit(attempt);
     else if (plan.spacingMs > 0 && plan.spacingMs !== NO_LIMIT && this.mayGoOn) {
       host.wheel.add(this, host.wheel.now() + plan.spacingMs);
@@ -279,15 +290,15 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     this.whole = undefined;
     this.buffer.releaseHead();
     this.release();
-    for (const other of this.live.splice(0, this.live.length, attempt)) {
-      if (other !== attempt) other.drop('another attempt of the call was chosen');
-    }
+    const others = this.live.splice(0, this.live.length, attempt).filter((one) => one !== attempt);
+    dropAttempts(others, 'another attempt of the call was chosen');
   }
 
   // AttemptOwner.
 
   onAttemptHeader(attempt: Attempt, header: Metadata): void {
     if (this.committed === undefined) this.commit(attempt);
+    if (this.ended) return;
     this.headSeen = true;
     this.listener.onHeader(withPreviousAttempts(header, attempt.previous));
   }
@@ -321,6 +332,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
       }
       if (this.live.length > 0) return;
     }
+    this.latest = attempt;
     // Where no headers came, the trailers are all there is to say how often it was tried.
     const known = this.headSeen ? trailer : withPreviousAttempts(trailer, attempt.previous);
     this.finish(code, details, known);
@@ -395,6 +407,6 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     this.bond.release();
     this.whole = undefined;
     this.buffer.clear();
-    for (const attempt of this.live.splice(0)) attempt.drop(details);
+    dropAttempts(this.live.splice(0), details);
   }
 }

@@ -156,14 +156,38 @@ describe('pick_first, connected', () => {
     channel.backend('a').idle('the server closed the connection');
     assert.equal(channel.state, 'IDLE');
     assert.equal(channel.resolutions, 1);
-    assert.deepEqual(channel.take(), ['release a']);
+    assert.deepEqual(channel.take(), []);
     channel.resolve('c d');
-    assert.equal(channel.held, '');
+    assert.equal(channel.held, 'a');
     channel.resolverError('no answer');
     assert.equal(channel.state, 'IDLE');
     channel.exitIdle();
     assert.deepEqual(channel.take(), ['connect c']);
     assert.deepEqual(channel.states, ['CONNECTING', 'READY', 'IDLE', 'CONNECTING']);
+    channel.close();
+  });
+
+  it('holds the backend it has lost until it has another: a shared connection keeps its backoff', () => {
+    const channel = pickFirst('a b');
+    channel.backend('a').ready();
+    channel.backend('a').idle('lost');
+    channel.exitIdle();
+    assert.equal(channel.held, 'a a');
+    channel.take();
+    channel.clock.advance(250);
+    channel.backend('b').ready();
+    assert.deepEqual(channel.take(), ['connect b', 'release a', 'release a']);
+    channel.close();
+  });
+
+  it('fails calls while the backend it has lost backs off', () => {
+    const channel = pickFirst('a');
+    channel.backend('a').ready();
+    channel.share('a', 'TRANSIENT_FAILURE');
+    channel.backend('a').fail('the server sent GOAWAY');
+    assert.equal(channel.state, 'IDLE');
+    channel.exitIdle();
+    assert.equal(channel.state, 'TRANSIENT_FAILURE');
     channel.close();
   });
 

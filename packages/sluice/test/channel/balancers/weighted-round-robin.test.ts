@@ -152,3 +152,22 @@ describe('weighted_round_robin', () => {
     channel.close();
   });
 });
+
+describe('weighted_round_robin, with reports that no backend means', () => {
+  it('goes on picking every backend, whatever the figures', () => {
+    for (const errorUtilizationPenalty of [0, 1]) {
+      const config = { blackoutPeriod: '0s', errorUtilizationPenalty };
+      for (const [qps, eps] of [
+        [Number.MAX_VALUE, 0],
+        [Number.MIN_VALUE, 0],
+        [Number.MIN_VALUE, Number.MAX_VALUE],
+      ] as const) {
+        const channel = readyChannel(POLICY, 'a b', config);
+        report(channel, { a: qps, b: qps }, eps);
+        channel.clock.advance(1_000);
+        assert.equal(share(channel, 'a'), 50);
+        channel.close();
+      }
+    }
+  });
+});

@@ -59,6 +59,7 @@ export function pushback(value: string): Metadata {
 export class ScriptedAttempt implements AttemptHandle {
   isEnded = false;
   endedHere = false;
+  readonly peer: undefined = undefined;
   /** The whole request, as `start` was given it. */
   whole = '';
   readonly sent: string[] = [];

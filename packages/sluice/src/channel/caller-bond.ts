@@ -1,8 +1,8 @@
 // What ties a call with several attempts to whoever made it: the signal and the parent call, which
 // end it between two attempts as well.
-// Invariant: nothing is called after `release`. Not here: the same of a single attempt (../call.ts).
+// Invariant: nothing is called after `release`. Not here: the same of a single attempt (call.ts).
 
-import type { CallOptions, ChildCall } from '../call-options.ts';
+import type { CallOptions, ChildCall } from './call-options.ts';
 
 /** A call that can be ended from outside. */
 export interface BondedCall {
@@ -26,12 +26,12 @@ export class CallerBond {
     this.onAbort = undefined;
   }
 
-  /** Milliseconds until the parent's caller stops waiting; Infinity for never. */
+  /** Whole milliseconds until the parent's caller stops waiting; Infinity for never. */
   get parentMs(): number {
     const deadline = this.options.parent?.deadline;
     if (deadline === undefined) return Number.POSITIVE_INFINITY;
     // A deadline is made from this clock, which does not jump when the time of day is set.
-    return deadline.getTime() - (performance.timeOrigin + performance.now());
+    return Math.ceil(deadline.getTime() - (performance.timeOrigin + performance.now()));
   }
 
   /** Listens from now on; the call may be ended at once. */
