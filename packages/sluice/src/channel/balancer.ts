@@ -83,7 +83,7 @@ export interface BalancerContext {
   random(): number;
 }
 
-/** A load balancing policy at work for one channel. */
+/** A load balancing policy at work for one channel. What it throws fails the calls of the channel. */
 export interface Balancer {
   /** New addresses or a new config; the first call comes right after it was made. */
   update(addresses: readonly BackendAddress[], config: unknown): void;

@@ -138,7 +138,7 @@ export class Channel {
    * @param known the state it was seen in
    * @returns the state it is in, at once when that is another one already
    * @throws StatusError as a rejection: DEADLINE_EXCEEDED after `timeoutMs`, CANCELLED when
-   *   `signal` aborts
+   *   `signal` aborts, RESOURCE_EXHAUSTED past `limits.waitingCalls` callers
    */
   watchState(known: ConnectivityState, options: WatchOptions = {}): Promise<ConnectivityState> {
     return this.core.watchState(known, options);

@@ -11,7 +11,7 @@ import type { ConnectivityState } from './subchannel.ts';
 
 /** How long to wait for another state. */
 export interface WatchOptions {
-  /** Milliseconds; without it, for as long as it takes. */
+  /** Milliseconds; without it, for as long as it takes, which does not keep the process running. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -25,7 +25,9 @@ export interface ServerCall {
 export function checkCallbacks(callbacks: unknown, context: ServerContext): void {
   if (typeof callbacks === 'object' && callbacks !== null) return;
   const { path } = context.method;
-  throw new TypeError(`the handler of ${path} answered with ${typeof callbacks}, not its callbacks`);
+  throw new TypeError(
+    `the handler of ${path} answered with ${typeof callbacks}, not its callbacks`,
+  );
 }
 
 /** Hands a stream's events to the callbacks that a handler answered with. */

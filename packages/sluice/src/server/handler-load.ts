@@ -83,7 +83,9 @@ export class HandlerLoad {
     this.shedCalls += 1;
     // It may be any value where there are no types, and a promise where it was made async.
     if (!(error instanceof StatusError) || error.code === Status.OK) {
-      const why = new TypeError(`shed answered with ${String(error)}; it takes a StatusError or undefined`);
+      const why = new TypeError(
+        `shed answered with ${String(error)}; it takes a StatusError or undefined`,
+      );
       return this.failure(why, path);
     }
     return error;

@@ -164,9 +164,7 @@ async function single(
 function checked(response: ServerResponse, context: ServerContext): ServerResponse {
   const given: Partial<ServerResponse> | undefined = response;
   if (given?.header instanceof Metadata && given.trailer instanceof Metadata) return response;
-  throw new TypeError(
-    `an interceptor answered ${context.path} with no message, header and trailer; what next() gives has them`,
-  );
+  throw new TypeError(`an interceptor of ${context.path} gave no response; return what next gave`);
 }
 
 function wrongShape(context: ServerContext, did: string): TypeError {

@@ -35,8 +35,7 @@ const POLL_MS = 250;
 // Of PEM (RFC 7468); whatever else is in a file of authorities is for node:tls to judge.
 const BEGIN = '-----BEGIN ';
 const END = /-----END [^-]+-----/;
-const CERTIFICATE =
-  /-----BEGIN (X509 |TRUSTED |)CERTIFICATE-----[^-]*-----END \1CERTIFICATE-----/g;
+const CERTIFICATE = /-----BEGIN (X509 |TRUSTED |)CERTIFICATE-----[^-]*-----END \1CERTIFICATE-----/g;
 
 const NAMES: readonly ('key' | 'cert' | 'ca')[] = ['key', 'cert', 'ca'];
 

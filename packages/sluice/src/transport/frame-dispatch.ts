@@ -192,11 +192,6 @@ export class FrameDispatch implements FrameHandler {
       case SettingId.INITIAL_WINDOW_SIZE:
         this.applyInitialWindow(value);
         return;
-      case SettingId.ENABLE_PUSH:
-        if (value !== 0 && !this.connection.server) {
-          this.connection.fail(ErrorCode.PROTOCOL_ERROR, 'a server must not set ENABLE_PUSH to 1');
-        }
-        return;
       default:
     }
   }

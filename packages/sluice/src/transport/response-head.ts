@@ -124,7 +124,7 @@ export function parseTrailers(fields: readonly string[]): Trailers | string {
   return Object.freeze({
     grpcStatus: grpcStatus === -1 ? Status.UNKNOWN : grpcStatus,
     hasStatus,
-    grpcMessage: hasStatus ? grpcMessage : 'the trailers have no grpc-status',
+    grpcMessage: hasStatus ? grpcMessage : 'the server ended the call without grpc-status',
     metadataFields: metadata === undefined ? NO_FIELDS : Object.freeze(metadata),
   });
 }

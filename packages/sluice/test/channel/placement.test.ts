@@ -109,7 +109,9 @@ describe('a call that the picker makes wait', () => {
     const controller = new AbortController();
     const metadata = new Metadata({ never: 'x' });
     const waits = channel.unary(ECHO, X, { metadata, signal: controller.signal });
-    assert.equal(String(await channel.unary(ECHO, X, { timeoutMs: 500 })), 'x');
+    const other = channel.unary(ECHO, X, { timeoutMs: 500 });
+    assert.equal(channel.stats().waitingCalls, 1);
+    assert.equal(String(await other), 'x');
     controller.abort();
     assert.equal((await failureOf(waits)).code, Status.CANCELLED);
   });
@@ -142,6 +144,7 @@ describe('a backend that is full', () => {
     const others = Array.from({ length: 3 }, () =>
       channel.unary(ECHO, X, { metadata: to('1'), timeoutMs: 500 }),
     );
+    assert.equal(channel.stats().waitingCalls, 42);
     await Promise.all(others);
     assert.equal(channel.stats().waitingCalls, 40);
     free();

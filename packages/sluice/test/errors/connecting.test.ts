@@ -33,6 +33,12 @@ afterEach(async () => {
   await running.end();
 });
 
+/** The text of the GOAWAY(NO_ERROR) among these lines. */
+function goAwayText(lines: readonly string[]): string | undefined {
+  const goAway = lines.find((line) => line.startsWith('GOAWAY 0 NO_ERROR '));
+  return goAway?.replace('GOAWAY 0 NO_ERROR ', '');
+}
+
 /** How a call to a server ends that does this to each connection. */
 async function failedBy(
   serve: Parameters<typeof RawServer.start>[0],
@@ -138,8 +144,7 @@ it('a server that is silent hears why its connection is given up', async () => {
   assertUnavailable(error, 'no HTTP/2 SETTINGS from <host:port> within <n> ms');
   const [peer] = peers;
   assert.ok(peer);
-  const lines = await until(peer, /^GOAWAY/);
-  const [, text] = /^GOAWAY 0 NO_ERROR (.*)$/.exec(lines.at(-1) ?? '') ?? [];
+  const text = goAwayText(await until(peer, /^GOAWAY/));
   assertListed(text, 'the handshake took too long');
 });
 
@@ -181,6 +186,44 @@ describe('a resolver', () => {
       error,
       'cannot connect to <host:port>: a tunnel to "<to>" cannot be asked for in a request head',
     );
+  });
+});
+
+describe('a channel', () => {
+  it('that needs a connection no longer says so to the server', async () => {
+    const peers: MockPeer[] = [];
+    const listeners: ResolverListener[] = [];
+    const servers: RawServer[] = [];
+    for (let i = 0; i < 2; i += 1) {
+      servers.push(await RawServer.greeting({}, (peer) => peers.push(peer)));
+    }
+    raw.push(...servers);
+    registerResolver({
+      scheme: 'moving',
+      authority: () => 'test',
+      create: (_target, listener) => {
+        listeners.push(listener);
+        return { resolve() {}, close() {} };
+      },
+    });
+    const channel = running.channel('moving:backends');
+    channel.connect();
+    for (const { port } of servers) {
+      const endpoint = { kind: 'tcp', host: '127.0.0.1', port } as const;
+      listeners[0]?.onResolution({ addresses: [{ endpoint }] });
+      await channel.ready();
+    }
+    const [first] = peers;
+    assert.ok(first);
+    const text = goAwayText(await until(first, /^GOAWAY/));
+    assertListed(text, 'the connection is not needed any more');
+  });
+
+  it('that is watched for longer than it changes', async () => {
+    const watching = running.channel('127.0.0.1:1').watchState('IDLE', { timeoutMs: 5 });
+    const { code, details } = await failureOf(watching);
+    assertListed(details, 'the channel was still <STATE> after <n> ms', { STATE: 'IDLE', n: 5 });
+    assert.equal(code, Status.DEADLINE_EXCEEDED);
   });
 });
 

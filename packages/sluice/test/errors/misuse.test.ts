@@ -333,7 +333,7 @@ const METADATA: readonly Row[] = [
   [
     'TypeError',
     'metadata "<key>" takes a Uint8Array, because its key ends in "-bin"',
-    () => new Metadata().set(loose('k-bin'), loose('text')),
+    () => new Metadata().set(loose<string>('k-bin'), 'text'),
   ],
   [
     'TypeError',

@@ -99,15 +99,15 @@ describe('an interceptor', () => {
   ];
   for (const [what, change] of answers) {
     it(`that answers with ${what} fails its call`, async () => {
-      const change2: ServerInterceptor = async (request, next) =>
+      const changing: ServerInterceptor = async (request, next) =>
         change(await next(request)) as ServerResponse;
       for (const add of [
         (server: Server) => server.unary(PATH, (request) => request),
         (server: Server) => server.bidiStreaming(PATH, (requests) => requests),
       ]) {
         assert.equal(
-          await reported({ interceptors: [change2] }, add),
-          `TypeError: an interceptor answered ${PATH} with no message, header and trailer; what next() gives has them`,
+          await reported({ interceptors: [changing] }, add),
+          `TypeError: an interceptor of ${PATH} gave no response; return what next gave`,
         );
       }
     });

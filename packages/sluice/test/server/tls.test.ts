@@ -9,8 +9,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { type Channel, type Server, Status } from '#sluice/index.js';
 import { certificateFiles } from '#sluice/transport/certificate-files.js';
-import { processWheel } from '#sluice/transport/timer-wheel.js';
 import type { Peer } from '#sluice/transport/peer.js';
+import { processWheel } from '#sluice/transport/timer-wheel.js';
 import {
   CA_CERTIFICATE,
   CLIENT_CERTIFICATE,

@@ -6,8 +6,8 @@ import { create } from '@bufbuild/protobuf';
 import { createClient } from '#sluice/api/client.js';
 import type { ChildCall, ParentCall } from '#sluice/channel/call-options.js';
 import {
-  HealthCheckRequestSchema,
   HealthCheckResponse_ServingStatus as Health$,
+  HealthCheckRequestSchema,
 } from '#sluice/gen/grpc/health/v1/health_pb.js';
 import { type Channel, Status } from '#sluice/index.js';
 import {
@@ -164,7 +164,9 @@ describe('a name that a client made up', () => {
 
   it('of more than 1 KiB is refused unread', async () => {
     const { channel } = await served();
-    const error = await failureOf(createClient(Health, channel).check({ service: 'x'.repeat(2_000) }));
+    const error = await failureOf(
+      createClient(Health, channel).check({ service: 'x'.repeat(2_000) }),
+    );
     assert.equal(error.code, Status.RESOURCE_EXHAUSTED);
   });
 

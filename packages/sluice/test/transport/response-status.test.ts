@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { Metadata, Status, StatusError } from '#sluice/index.js';
+import { type Metadata, Status, StatusError } from '#sluice/index.js';
 import { cutStatus } from '#sluice/transport/response-status.js';
 import { failureOf, Running, signal } from '../support/running.js';
 import { request, ServerEnd } from '../support/server-end.js';
@@ -90,7 +90,10 @@ describe('a handler that sends more than its client takes', () => {
     fail = (header) => header.set('x-large', large);
     const { code, details } = await failureOf(channel.unary(PATH, X));
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
-    assert.match(details, /^response headers of about 200\d+ bytes exceed the client's limit of 16384;/);
+    assert.match(
+      details,
+      /^response headers of about 200\d+ bytes exceed the client's limit of 16384;/,
+    );
     release.raise();
     assert.equal(String(await other), 'x');
     assert.equal(server.stats().limits['total-handlers']?.depth, 0);

@@ -258,7 +258,7 @@ function headerValue(fields: readonly string[], name: string): string {
 }
 
 function weightOf({ weight = 1 }: BackendAddress): number {
-  return weight > 0 ? weight : 1;
+  return weight > 0 && weight < Number.POSITIVE_INFINITY ? weight : 1;
 }
 
 function hashKeyOf({ attributes }: BackendAddress, key: string): string {
