@@ -58,6 +58,13 @@ describe('the reasons for which calls are cancelled', () => {
     throw new Error('mine');
   };
 
+  it('onPeer threw', async () => {
+    const reason = await cancelled((channel) =>
+      assert.rejects(channel.unary(PATH, X, { onPeer: fail }), mine),
+    );
+    assertListed(reason, 'onPeer threw');
+  });
+
   it('onHeader threw', async () => {
     const reason = await cancelled((channel) =>
       assert.rejects(channel.unary(PATH, X, { onHeader: fail }), mine),

@@ -88,6 +88,13 @@ describe('a server that ends the connection before its SETTINGS', () => {
     assertUnavailable(error, 'cannot connect to <host:port>: <system error>');
   });
 
+  it('by never answering', async () => {
+    const connecting = mock.method(net, 'connect', () => new net.Socket());
+    const error = await failedBy(() => assert.fail('it is never reached'), { connectTimeoutMs: 5 });
+    connecting.mock.restore();
+    assertUnavailable(error, 'no connection to <host:port> within <n> ms');
+  });
+
   it('without an error and before TCP is through', async () => {
     // No network does this, a socket that is destroyed by somebody else does.
     const connecting = mock.method(net, 'connect', () => {

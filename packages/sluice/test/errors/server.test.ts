@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import {
+  type CallHandler,
   Metadata,
   type Server,
   type ServerInterceptor,
@@ -158,6 +159,17 @@ describe('a handler that reads on', () => {
 });
 
 describe('a callback handler', () => {
+  it('that forgets its callbacks', async () => {
+    const told = signal<unknown>();
+    const server = running.server({ onHandlerError: told.raise });
+    server.handle(PATH, (() => {}) as unknown as CallHandler);
+    const channel = await running.channelTo(server);
+    assertListed((await failureOf(channel.unary(PATH, X))).details, 'the handler failed');
+    const error = await told.happened;
+    assert.ok(error instanceof TypeError);
+    assertListed(error.message, 'the handler of <path> answered with <type>, not its callbacks');
+  });
+
   it('whose call ends before it has given its callbacks', async () => {
     const heard = signal<string>();
     const server = running.server({ maxSendMessageLength: 1 }).handle(PATH, (call) => {
@@ -171,7 +183,7 @@ describe('a callback handler', () => {
       'a response message of <n> bytes exceeds the limit of <n>; raise maxSendMessageLength',
     );
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
-    assertListed(await heard.happened, 'the call ended inside its handler');
+    assert.equal(await heard.happened, details);
   });
 });
 

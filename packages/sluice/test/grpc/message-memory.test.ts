@@ -149,7 +149,10 @@ test('a message that the process has no memory for is a fault, never a throw', (
       allocate.mock.restore();
     }
     assert.equal(starved.fault?.code, Status.RESOURCE_EXHAUSTED);
-    assert.match(starved.fault.details, /no memory .* 2000 bytes/);
+    assert.equal(
+      starved.fault.details,
+      'no memory for a received message of 2000 bytes (lower maxReceiveMessageLength)',
+    );
     assert.equal(starved.reader.heldBytes, 0);
   }
 });
