@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The public face of Sluice: explicit names, nothing else.
 // What is not exported here may change without notice.
 

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The entry point `sluice/google-rpc`: the standard messages of error details, for use with
 // `statusErrorWithDetails` and `findDetails`.
 // Generated from proto/google/rpc; names and numbers are those of googleapis.

@@ -237,11 +237,12 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   // CallPlacer.
 
   settingsOf(path: string): MethodSettings | undefined {
-    return this.balancing.parsed.methods.configOf(path);
+    const { methods } = this.balancing.parsed;
+    return methods.isEmpty ? undefined : methods.configOf(path);
   }
 
   retryOf(path: string): RetrySource | undefined {
-    return this.retries.sourceOf(path);
+    return this.balancing.parsed.methods.isEmpty ? undefined : this.retries.sourceOf(path);
   }
 
   place(call: ClientCall, again: boolean): void {

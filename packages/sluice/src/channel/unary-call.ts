@@ -76,15 +76,17 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
     } else if (this.message === undefined) {
       const text = 'the server sent status OK without a message';
       this.reject(StatusError.ended(Status.INTERNAL, text, trailer));
+    } else if (this.method === undefined) {
+      this.resolve(this.message);
     } else {
-      this.answer(this.message, trailer);
+      this.decode(this.method, this.message, trailer);
     }
   }
 
-  private answer(message: Buffer, trailer: Metadata): void {
+  private decode(method: AnyMethod, message: Buffer, trailer: Metadata): void {
     let answer: unknown;
     try {
-      answer = decodeResponse(this.method, message, trailer);
+      answer = decodeResponse(method, message, trailer);
     } catch (error) {
       this.reject(error);
       return;

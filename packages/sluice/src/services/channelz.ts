@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The entry point `sluice/channelz`: the standard service that shows the channels, servers and
 // connections of a process to debugging tools.
 // Invariants: it costs nothing until it is asked; every list is in pages of at most MAX_PAGE.

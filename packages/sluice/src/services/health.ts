@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The entry point `sluice/health`: the standard health service, by which load balancers, orchestrators
 // and clients learn whether a server takes calls.
 // Invariants: once shut down, which the drain of the server does, every status is NOT_SERVING and

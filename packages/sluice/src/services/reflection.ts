@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The entry point `sluice/reflection`: server reflection, by which grpcurl and its kind learn what a
 // server serves without its .proto files. Versions v1 and v1alpha, which have the same messages.
 // Invariants: requests of a stream are answered in their order, one at a time; services that are

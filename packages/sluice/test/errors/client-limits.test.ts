@@ -51,10 +51,10 @@ async function assertRefused(
   );
   const open = failureOf(call());
   const refused = await failureOf(call());
-  assert.equal(refused.code, Status.RESOURCE_EXHAUSTED);
-  assertListed(refused.details, text);
   controller.abort();
   assert.equal((await open).details, 'the signal was aborted');
+  assert.equal(refused.code, Status.RESOURCE_EXHAUSTED);
+  assertListed(refused.details, text);
 }
 
 describe('a call that a connection has no room for', () => {

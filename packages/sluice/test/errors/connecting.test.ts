@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { afterEach, describe, it, mock } from 'node:test';
 import tls from 'node:tls';
+import { selectServiceConfig } from '#sluice/channel/resolvers/service-config-record.js';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import {
   type Channel,
@@ -19,7 +20,7 @@ import { CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY } from '../support/certi
 import { ClientEnd } from '../support/client-end.js';
 import { MockPeer } from '../support/mock-peer.js';
 import { failureOf, Running } from '../support/running.js';
-import { assertListed } from './listed.js';
+import { assertListed, listed } from './listed.js';
 import { RawServer, until } from './raw-ends.js';
 
 const PATH = '/test.Connecting/Call';
@@ -127,6 +128,14 @@ describe('a server that speaks something else', () => {
     );
   });
 
+  it('than TLS', async () => {
+    const error = await failedBy((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), {
+      tls: { ca: CA_CERTIFICATE },
+    });
+    assertUnavailable(error, 'cannot connect to <host:port>: <system error>');
+    assertListed(error.details.split(/:\d+: /)[1], 'TLS failed: <reason of OpenSSL>');
+  });
+
   it('than h2 by ALPN', async () => {
     const settings = { key: SERVER_KEY, cert: SERVER_CERTIFICATE };
     const error = await failedBy(
@@ -192,6 +201,35 @@ describe('a resolver', () => {
     assertUnavailable(
       error,
       'cannot connect to <host:port>: a tunnel to "<to>" cannot be asked for in a request head',
+    );
+  });
+});
+
+describe('a service config in TXT records', () => {
+  const serviceConfig = {};
+  for (const [text, choices] of [
+    ['grpc_config is no list of choices', {}],
+    ['grpc_config[<i>] is no object', [1]],
+    ['grpc_config[<i>].<field> is not a field of a choice', [{ serviceConfig, more: 1 }]],
+    ['grpc_config[<i>].<field> is no list of strings', [{ serviceConfig, clientLanguage: 'js' }]],
+    [
+      'grpc_config[<i>].percentage is <value>; it must be an integer from 0 to 100',
+      [{ serviceConfig, percentage: 101 }],
+    ],
+    ['grpc_config[<i>].serviceConfig is no object', [{}]],
+  ] as const) {
+    it(text, () => {
+      const record = `grpc_config=${JSON.stringify(choices)}`;
+      assert.throws(() => selectServiceConfig([[record]], { hostname: 'me', percentage: 0 }), {
+        message: listed(text),
+      });
+    });
+  }
+
+  it('grpc_config is not JSON', () => {
+    assert.throws(
+      () => selectServiceConfig([['grpc_config=[']], { hostname: 'me', percentage: 0 }),
+      { name: 'TypeError', message: listed('grpc_config is not JSON: <why>') },
     );
   });
 });

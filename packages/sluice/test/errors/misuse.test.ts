@@ -1,4 +1,5 @@
 // "Thrown: misuse" of docs/errors.md: each text, thrown at the value that it is about.
+// Longer than 400 lines because it is a table: one row for each text of that section.
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
@@ -9,6 +10,7 @@ import {
   brotliEncoding,
   type Channel,
   type ChannelOptions,
+  type ClientInterceptor,
   certificateFiles,
   connect,
   createClient,
@@ -27,9 +29,10 @@ import { addHealth } from '#sluice/services/health.js';
 import { addReflection } from '#sluice/services/reflection.js';
 import { StreamTable } from '#sluice/transport/stream-table.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
+import { Shop } from '../gen/es/shop_pb.js';
 import { Shop as ProtobufTsShop } from '../gen/protobuf-ts/shop_pb.js';
 import { jsonMethod } from '../support/json-method.js';
-import { Running } from '../support/running.js';
+import { failureOf, Running } from '../support/running.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { listed } from './listed.js';
 
@@ -419,10 +422,17 @@ for (const [what, rows] of [
 describe('misuse of a call', () => {
   it('is its rejection: timeoutMs', async () => {
     for (const timeoutMs of [Number.NaN, loose<number>('1s')]) {
-      await assert.rejects(channel().unary(PATH, X, { timeoutMs }), {
+      const misuse = {
         name: 'RangeError',
         message: listed('timeoutMs is <value>; it must be a number of ms'),
-      });
+      };
+      const interceptors: ClientInterceptor[] = [(request, next) => next(request)];
+      await assert.rejects(channel().unary(PATH, X, { timeoutMs }), misuse);
+      await assert.rejects(
+        async () => channel().unary(PATH, X, { timeoutMs, interceptors }),
+        misuse,
+      );
+      await assert.rejects(async () => channel().watchState('IDLE', { timeoutMs }), misuse);
     }
   });
 
@@ -432,6 +442,16 @@ describe('misuse of a call', () => {
       name: 'TypeError',
       message: listed('<path> is a <kind> method; call it with channel.<kind>'),
     });
+  });
+
+  it('is its rejection: a message that is none of the method', async () => {
+    for (const shop of [ProtobufTsShop, Shop]) {
+      const client = createClient<AnyService>(shop, channel());
+      const { getItem } = loose<Record<'getItem', (message: unknown) => Promise<unknown>>>(client);
+      const { details } = await failureOf(getItem('text'));
+      assert.match(details, listed('cannot encode the request of <path>: <why>'));
+      assert.match(details.split(': ')[1] ?? '', listed('<value> is no message <type>'));
+    }
   });
 
   it('is its rejection: a message that is no Uint8Array', async () => {

@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import {
   type CallHandler,
+  gzipEncoding,
+  type MessageCodec,
   Metadata,
+  registerMessageEncoding,
   type Server,
   type ServerInterceptor,
   type ServerResponse,
@@ -158,6 +161,35 @@ describe('a handler that reads on', () => {
   });
 });
 
+describe('an encoding that gives no Uint8Array', () => {
+  const loose: MessageCodec = {
+    ...gzipEncoding(),
+    name: 'test-loose',
+    compress: () => 'text' as unknown as Buffer,
+    decompress: () => 'text' as unknown as Buffer,
+  };
+
+  it('is told to the client, for requests and for responses', async () => {
+    registerMessageEncoding(loose);
+    const server = running.server({ compress: 'test-loose' }).unary(PATH, () => X);
+    const client = await clientOf(server);
+    const encoded = { 'grpc-encoding': 'test-loose', 'grpc-accept-encoding': 'test-loose' };
+    client.headers(1, request(PATH, encoded)).data(1, framed('x', true), LAST);
+    const bad = await answer(client);
+    assertListed(bad.text, 'cannot decompress a message (<encoding>): <why>', {
+      encoding: 'test-loose',
+      why: 'its codec gave no Uint8Array',
+    });
+    assert.equal(bad.code, String(Status.INTERNAL));
+    const other = await clientOf(server);
+    other.headers(1, request(PATH, encoded)).data(1, framed('x'), LAST);
+    const { code, text } = await answer(other);
+    assertListed(text, 'cannot compress a message (<encoding>): <why>', { encoding: 'test-loose' });
+    assertListed(text.split('): ')[1], 'its codec gave no Uint8Array');
+    assert.equal(code, String(Status.INTERNAL));
+  });
+});
+
 describe('a callback handler', () => {
   it('that forgets its callbacks', async () => {
     const told = signal<unknown>();
@@ -225,7 +257,7 @@ describe('an interceptor of a server', () => {
       'an interceptor answered with <n> messages for <path>; it takes one',
       answers(true, 2),
     ],
-    ['unary', 'an interceptor gave no response for <path>; return what next gave', silent],
+    ['unary', 'an interceptor of <path> gave no response; return what next gave', silent],
     ['unary', 'an interceptor handed on a stream for <path>, which is <kind>', handsOnStream],
     [
       'bidiStreaming',

@@ -249,7 +249,10 @@ describe('new certificates', () => {
     writeFileSync(ca, OTHER_CA_CERTIFICATE);
     assert.equal(certificates.reload(), true);
     writeFileSync(ca, 'no certificate');
-    assert.throws(() => certificateFiles({ ca }), /is no list of whole certificates/);
+    assert.throws(
+      () => certificateFiles({ ca }),
+      /the file of ca is no list of whole certificates; write PEM, in one step$/,
+    );
   });
 
   it('in files that are half written are reported, and the last good ones stay', async () => {

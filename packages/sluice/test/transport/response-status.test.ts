@@ -92,7 +92,7 @@ describe('a handler that sends more than its client takes', () => {
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
     assert.match(
       details,
-      /^response headers of about 200\d+ bytes exceed the client's limit of 16384;/,
+      /^response headers of about 200\d+ bytes exceed the client's limit of 16384; send less metadata$/,
     );
     release.raise();
     assert.equal(String(await other), 'x');

@@ -73,7 +73,10 @@ test('more DATA than the connection window ends the connection with FLOW_CONTROL
   flow.unacked = flow.limit - 10;
   end.peer.data(1, Buffer.alloc(11));
   const lines = await end.transcript();
-  assert.match(lines.join('\n'), /GOAWAY 1 FLOW_CONTROL_ERROR 11 bytes of DATA overran the connection window of 65535/);
+  assert.match(
+    lines.join('\n'),
+    /GOAWAY 1 FLOW_CONTROL_ERROR 11 bytes of DATA overran the connection window of 65535/,
+  );
   end.call().release();
   await end.finish();
 });
