@@ -18,6 +18,7 @@ import { checkMessage } from '../transport/message-check.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
+import { listenToAbort } from './abort-signal.ts';
 import type { PickTracker } from './balancer.ts';
 import {
   type CallCredentials,
@@ -199,7 +200,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
       return false;
     }
     this.onAbort = () => this.cancel('the signal was aborted');
-    signal.addEventListener('abort', this.onAbort, { once: true });
+    listenToAbort(signal, this.onAbort);
     return true;
   }
 

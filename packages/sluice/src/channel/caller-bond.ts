@@ -2,6 +2,7 @@
 // end it between two attempts as well.
 // Invariant: nothing is called after `release`. Not here: the same of a single attempt (call.ts).
 
+import { listenToAbort } from './abort-signal.ts';
 import type { CallOptions, ChildCall } from './call-options.ts';
 
 /** A call that can be ended from outside. */
@@ -48,7 +49,7 @@ export class CallerBond {
       return;
     }
     this.onAbort = () => call.cancel('the signal was aborted');
-    signal.addEventListener('abort', this.onAbort, { once: true });
+    listenToAbort(signal, this.onAbort);
   }
 
   release(): void {

@@ -7,6 +7,7 @@ import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
+import { listenToAbort } from './abort-signal.ts';
 import type { ConnectivityState } from './subchannel.ts';
 
 /** How long to wait for another state. */
@@ -80,7 +81,7 @@ export class StateWatch {
       this.watchers.add(look);
       if (timeout !== undefined) this.countTimed(1);
       if (signal?.aborted === true) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
+      else if (signal !== undefined) listenToAbort(signal, onAbort);
     });
   }
 
