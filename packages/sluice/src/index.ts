@@ -61,8 +61,8 @@ export type {
   RetryThrottling,
   ServiceConfig,
 } from './channel/service-config.ts';
-export type { WatchOptions } from './channel/state-watch.ts';
 export type { ConnectivityState } from './channel/subchannel.ts';
+export type { WatchOptions } from './channel/waiter.ts';
 export type { CodecDone, MessageCodec } from './grpc/compression-codec.ts';
 export { uncompressed } from './grpc/compression-mark.ts';
 export { registerMessageEncoding } from './grpc/compression-names.ts';

@@ -4,6 +4,7 @@
 // both the client and the call have options, one object.
 // Not here: what a call does (channel/), how definitions are read (service/).
 
+import { checkCallOptions } from '../channel/call-arguments.ts';
 import type { CallOptions } from '../channel/call-options.ts';
 import type { Requests } from '../channel/request-pump.ts';
 import type { Metadata } from '../grpc/metadata.ts';
@@ -92,6 +93,7 @@ export function createClient<S extends AnyService>(
   if (typeof given !== 'object' || given === null || !('unary' in given)) {
     throw new TypeError('createClient takes a service and a channel; make one with connect()');
   }
+  if (defaults !== undefined) checkCallOptions(defaults);
   const client: { [name: string]: CallFunction } = {};
   const copied = defaults && { ...defaults };
   for (const method of serviceMethods(service)) {
@@ -130,6 +132,7 @@ function optionsOf(
 ): CallOptions | undefined {
   if (defaults === undefined) return options;
   if (options === undefined) return defaults;
+  if (!isJoinable(options)) return options;
   const merged: { -readonly [K in keyof CallOptions]: CallOptions[K] } = {
     ...defaults,
     ...options,
@@ -141,6 +144,16 @@ function optionsOf(
     merged.interceptors = [...defaults.interceptors, ...options.interceptors];
   }
   return merged;
+}
+
+// What is not is for the channel to complain of, which knows how the call tells.
+function isJoinable(options: CallOptions): boolean {
+  try {
+    checkCallOptions(options);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function joined(defaults: Metadata, given: Metadata): Metadata {

@@ -26,7 +26,7 @@ export interface ParentCall {
 export interface CallOptions {
   /** Milliseconds from now to the deadline; none by default. */
   readonly timeoutMs?: number | undefined;
-  /** Cancels the call when it aborts. */
+  /** Cancels the call when it aborts; its reason is then the `cause` of the StatusError. */
   readonly signal?: AbortSignal | undefined;
   /**
    * The call being served that this one is made for: its deadline holds here as well, and its

@@ -27,6 +27,7 @@ import {
 } from './call-credentials.ts';
 import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
 import type { CallOptions, ChildCall, MethodSettings, ParentCall } from './call-options.ts';
+import { SIGNAL_ABORTED } from './caller-callbacks.ts';
 import type { CallLine } from './credentials-line.ts';
 
 const NO_FIELDS: HeaderFields = [];
@@ -196,10 +197,10 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
 
   private watch(signal: AbortSignal): boolean {
     if (signal.aborted) {
-      this.finish(Status.CANCELLED, 'the signal was aborted before the call', NO_FIELDS);
+      this.finish(Status.CANCELLED, `${SIGNAL_ABORTED} before the call`, NO_FIELDS);
       return false;
     }
-    this.onAbort = () => this.cancel('the signal was aborted');
+    this.onAbort = () => this.cancel(SIGNAL_ABORTED);
     listenToAbort(signal, this.onAbort);
     return true;
   }

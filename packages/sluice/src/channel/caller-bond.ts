@@ -4,6 +4,7 @@
 
 import { listenToAbort } from './abort-signal.ts';
 import type { CallOptions, ChildCall } from './call-options.ts';
+import { SIGNAL_ABORTED } from './caller-callbacks.ts';
 
 /** A call that can be ended from outside. */
 export interface BondedCall {
@@ -45,10 +46,10 @@ export class CallerBond {
     }
     if (signal === undefined || call.isEnded) return;
     if (signal.aborted) {
-      call.cancel('the signal was aborted before the call');
+      call.cancel(`${SIGNAL_ABORTED} before the call`);
       return;
     }
-    this.onAbort = () => call.cancel('the signal was aborted');
+    this.onAbort = () => call.cancel(SIGNAL_ABORTED);
     listenToAbort(signal, this.onAbort);
   }
 

@@ -9,6 +9,9 @@ import type { Peer } from '../transport/peer.ts';
 import type { CallHandle } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 
+/** How the details of a call begin that its caller's signal has ended. */
+export const SIGNAL_ABORTED = 'the signal was aborted';
+
 /** Kept apart from its value, because anything may be thrown, `undefined` too. */
 export interface Failure {
   readonly error: unknown;
@@ -64,5 +67,12 @@ export function tellTrailer(
     caller.failure ??= { error };
   }
   if (caller.failure !== undefined || code === Status.OK) return caller.failure;
-  return { error: StatusError.ended(code, details, trailer) };
+  const cause = code === Status.CANCELLED ? causeOf(caller.options, details) : undefined;
+  if (cause === undefined) return { error: StatusError.ended(code, details, trailer) };
+  return { error: StatusError.refusal(code, details, { cause, metadata: trailer }) };
+}
+
+/** The reason of the signal that has ended a call; undefined for another end. */
+export function causeOf({ signal }: CallOptions, details: string): unknown {
+  return signal?.aborted === true && details.startsWith(SIGNAL_ABORTED) ? signal.reason : undefined;
 }

@@ -6,6 +6,7 @@
 import { StatusError } from '../grpc/status-error.ts';
 import type { Messages } from '../transport/message-pump.ts';
 import { beginCall, type CallTarget, methodOf, pathOf } from './begin-call.ts';
+import { checkCallOptions, checkRequests } from './call-arguments.ts';
 import type { CallPlacer } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { InterceptedCall, isIntercepted } from './intercepted-call.ts';
@@ -26,6 +27,7 @@ export function startUnary(
     return interceptedUnary(placer, target, request, options);
   }
   return new Promise((resolve, reject) => {
+    checkCallOptions(options);
     const method = methodOf(target, 'unary');
     const bytes = encodeRequest(method, request);
     const listener = new UnaryCall(method, options, resolve, reject);
@@ -44,6 +46,7 @@ export function startServerStreaming(
     const call = new InterceptedCall(placer, target, 'serverStreaming', options);
     return new InterceptedStream(call, [request]);
   }
+  checkCallOptions(options);
   const method = methodOf(target, 'serverStreaming');
   const listener = new ResponseStream(method, options);
   let bytes: Uint8Array;
@@ -70,7 +73,9 @@ export function startClientStreaming(
     return interceptedClientStreaming(placer, target, requests, options);
   }
   return new Promise((resolve, reject) => {
+    checkCallOptions(options);
     const method = methodOf(target, 'clientStreaming');
+    checkRequests(requests, pathOf(target));
     const listener = new UnaryCall(method, options, resolve, reject);
     const call = beginCall(placer, pathOf(target), options, listener);
     listener.begin(call, undefined);
@@ -87,9 +92,12 @@ export function startBidiStreaming(
 ): AsyncIterableIterator<unknown> {
   if (isIntercepted(placer, options)) {
     const call = new InterceptedCall(placer, target, 'bidiStreaming', options);
+    checkRequests(requests, call.path);
     return new InterceptedStream(call, requests);
   }
+  checkCallOptions(options);
   const method = methodOf(target, 'bidiStreaming');
+  checkRequests(requests, pathOf(target));
   const listener = new ResponseStream(method, options);
   const call = beginCall(placer, pathOf(target), options, listener);
   listener.begin(call, undefined);
@@ -115,5 +123,6 @@ async function interceptedClientStreaming(
   options: CallOptions,
 ): Promise<unknown> {
   const call = new InterceptedCall(placer, target, 'clientStreaming', options);
+  checkRequests(requests, call.path);
   return onlyMessage(new InterceptedStream(call, requests));
 }

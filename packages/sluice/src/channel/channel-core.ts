@@ -5,10 +5,11 @@
 // Not here: the public face (channel.ts), what a call does (call.ts), where it goes (placement.ts).
 
 import { Status } from '../grpc/status.ts';
+import { StatusError } from '../grpc/status-error.ts';
 import type { LimitReading } from '../transport/admission.ts';
-import { systemClock, type TimerHandle } from '../transport/clock.ts';
 import { connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
 import { type ClientLimits, defaultClientLimits, resolveLimits } from '../transport/limits.ts';
+import { processHold } from '../transport/process-hold.ts';
 import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { BalancedSubchannel } from './balancer.ts';
@@ -31,10 +32,13 @@ import { type BackendAddress, resolverFactory } from './resolver.ts';
 import { ResolvingBalancer, type ResolvingBalancerHost } from './resolving-balancer.ts';
 import { ClientAttempts } from './retry/client-attempts.ts';
 import { RetryCalls } from './retry/retry-calls.ts';
-import { StateWatch, type WatchOptions } from './state-watch.ts';
+import { StateWatch } from './state-watch.ts';
 import type { ConnectivityState, Subchannel } from './subchannel.ts';
 import { processPool, SubchannelPool } from './subchannel-pool.ts';
 import { parseTargetUri } from './target.ts';
+import type { WatchOptions } from './waiter.ts';
+
+const CLOSED = 'the channel is closed';
 
 /** Milliseconds without calls after which a channel gives its connections up. */
 const IDLE_TIMEOUT_MS: number = 30 * 60 * 1_000;
@@ -73,7 +77,8 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   private placedBefore: number;
   private quietSteps: number;
   private closed: boolean;
-  private hold: TimerHandle | undefined;
+  /** Whoever waits holds the process. */
+  private holds: boolean;
 
   /** @throws TypeError or RangeError for a target or option that is not understood */
   constructor(target: string, options: ChannelOptions) {
@@ -90,19 +95,19 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.backendName = uri.scheme === 'dns' ? authority : target;
     this.pool = options.shareConnections === false ? new SubchannelPool() : processPool;
     this.settings = connectionSettings(authority, options, this.limits, this.wheel);
-    this.credentialsLine = new CredentialsLine(this.limits, this.wheel);
+    this.credentialsLine = new CredentialsLine(this.limits, this.wheel, () => this.onWaiting());
     this.counts = { started: 0, succeeded: 0, failed: 0 };
     this.callDefaults = callDefaults(authority, uri.scheme.startsWith('unix'), options);
     this.held = new Set();
     this.backends = new Set();
-    this.watch = new StateWatch(this.limits.waitingCalls, () => this.onWaiting());
+    this.watch = new StateWatch(this.limits.waitingCalls, this);
     this.idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
     this.idleTimer = undefined;
     this.placed = 0;
     this.placedBefore = 0;
     this.quietSteps = 0;
     this.closed = false;
-    this.hold = undefined;
+    this.holds = false;
     this.retries = new RetryCalls({
       starter: new ClientAttempts(this),
       wheel: this.wheel,
@@ -126,10 +131,13 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
 
   // Connectivity.
 
-  /** Resolves when a call would be admitted; rejects never, but stays pending while none would. */
-  ready(): Promise<void> {
+  /** Resolves when a call would be admitted. */
+  ready(options: WatchOptions): Promise<void> {
+    if (this.closed) {
+      return Promise.reject(StatusError.refusal(Status.UNAVAILABLE, CLOSED));
+    }
     this.exitIdle();
-    return this.placement.ready();
+    return this.placement.ready(options);
   }
 
   /** Connectivity: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN. */
@@ -139,7 +147,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
 
   /** Resolves with the first state that is not `known`. */
   watchState(known: ConnectivityState, options: WatchOptions): Promise<ConnectivityState> {
-    return this.watch.next(() => this.state, known, options, this.wheel);
+    return this.watch.next(known, options);
   }
 
   // Figures.
@@ -247,7 +255,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
 
   place(call: ClientCall, again: boolean): void {
     if (this.closed) {
-      call.refuse(Status.UNAVAILABLE, 'the channel is closed');
+      call.refuse(Status.UNAVAILABLE, CLOSED);
       return;
     }
     this.placed += 1;
@@ -300,14 +308,19 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.onWaiting();
   }
 
-  // Between two attempts to connect no socket holds the process, and timers of the wheel never do:
-  // whoever waits must. A program that watches states for as long as it runs need not run for that.
+  // No socket without calls holds the process, and timers of the wheel never do: whoever waits must. A
+  // program that watches states for as long as it runs need not run for that.
   onWaiting(): void {
-    const isWaited = this.placement.waited && this.balancing.state !== 'READY';
-    const holds = !this.closed && (isWaited || this.watch.timed > 0);
-    if (holds === (this.hold !== undefined)) return;
-    if (this.hold !== undefined) systemClock.clearTimer(this.hold);
-    this.hold = holds ? systemClock.setTimer(() => {}, Number.POSITIVE_INFINITY, true) : undefined;
+    const { watch } = this;
+    const holds =
+      this.placement.waited ||
+      this.credentialsLine.size > 0 ||
+      watch.timed > 0 ||
+      (watch.size > 0 && this.state === 'CONNECTING');
+    if (holds === this.holds) return;
+    this.holds = holds;
+    if (holds) processHold.take();
+    else processHold.release();
   }
 
   // Idleness.

@@ -12,12 +12,16 @@ import {
 } from '../transport/limits.ts';
 import {
   checkHeaderList,
+  checkInterceptors,
   checkPositive,
   checkTimes,
   windowOption,
 } from '../transport/option-checks.ts';
+import { checkNames, type OptionNames } from '../transport/option-names.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
+import { checkClientTls } from '../transport/tls-settings.ts';
 import type { BackoffOptions } from './backoff.ts';
+import { checkCredentials } from './call-arguments.ts';
 import type { CallCredentials } from './call-credentials.ts';
 import type { CallDefaults } from './call-options.ts';
 import { serverNameOf } from './host-port.ts';
@@ -82,8 +86,49 @@ export interface ChannelOptions {
   readonly proxy?: string | false;
 }
 
-/** @throws RangeError that names the option and its value */
+const NAMES: OptionNames<ChannelOptions> = {
+  tls: true,
+  authority: true,
+  userAgent: true,
+  admissionPolicy: true,
+  limits: true,
+  initialStreamWindow: true,
+  initialConnectionWindow: true,
+  staticWindows: true,
+  maxReceiveMessageLength: true,
+  maxSendMessageLength: true,
+  compress: true,
+  credentials: true,
+  interceptors: true,
+  maxHeaderListBytes: true,
+  connectTimeoutMs: true,
+  keepalive: true,
+  backoff: true,
+  serviceConfig: true,
+  lookUpServiceConfig: true,
+  idleTimeoutMs: true,
+  shareConnections: true,
+  proxy: true,
+};
+
+const KEEPALIVE_NAMES: OptionNames<KeepaliveOptions> = {
+  timeMs: true,
+  timeoutMs: true,
+  permitWithoutStream: true,
+  minTimeMs: true,
+};
+
+const BACKOFF_NAMES: OptionNames<BackoffOptions> = {
+  initialMs: true,
+  maxMs: true,
+};
+
+/** @throws RangeError that names the option and its value; TypeError for what is no option */
 export function checkOptions(options: ChannelOptions): void {
+  checkNames('connect', options, NAMES);
+  checkClientTls(options.tls);
+  checkCredentials(options.credentials);
+  checkInterceptors(options.interceptors);
   const policy = options.admissionPolicy ?? 'wait';
   if (policy !== 'wait' && policy !== 'fail') {
     throw new RangeError(`admissionPolicy is ${String(policy)}; it must be wait or fail`);
@@ -92,8 +137,8 @@ export function checkOptions(options: ChannelOptions): void {
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
   checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
-  checkTimes('keepalive', options.keepalive);
-  checkTimes('backoff', options.backoff);
+  checkTimes('keepalive', options.keepalive, KEEPALIVE_NAMES);
+  checkTimes('backoff', options.backoff, BACKOFF_NAMES);
   checkPositive('idleTimeoutMs', options.idleTimeoutMs, 'ms');
   checkProxy(options.proxy);
   sendingCodec(options.compress);

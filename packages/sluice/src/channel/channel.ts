@@ -5,6 +5,7 @@
 import type { Method } from '../grpc/method.ts';
 import type { RuntimeStats } from '../transport/connection-stats.ts';
 import { beginCall, type CallTarget } from './begin-call.ts';
+import { checkCallOptions, NO_OPTIONS } from './call-arguments.ts';
 import type { CallHandle, CallListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import {
@@ -16,12 +17,13 @@ import {
 import { ChannelCore } from './channel-core.ts';
 import type { ChannelOptions } from './channel-options.ts';
 import type { Requests } from './request-pump.ts';
-import type { WatchOptions } from './state-watch.ts';
 import type { ConnectivityState } from './subchannel.ts';
 import { targetText } from './target.ts';
+import type { WatchOptions } from './waiter.ts';
 
 /**
- * Calls to one target. Made with `connect`; safe to share, meant to live as long as the program.
+ * Calls to one target. Made with `connect`; safe to share, meant to live as long as the program,
+ * which it keeps running only while a call is under way or somebody waits.
  * Errors of calls are StatusErrors; only misuse throws otherwise.
  */
 export class Channel {
@@ -111,6 +113,7 @@ export class Channel {
    * refused at once.
    */
   call(path: string, options: CallOptions, listener: CallListener): Call {
+    checkCallOptions(options);
     const call = beginCall(this.core, path, options, listener);
     call.start(undefined);
     return call;
@@ -118,9 +121,15 @@ export class Channel {
 
   // Connectivity.
 
-  /** Resolves when a call would be admitted; rejects never, but stays pending while none would. */
-  ready(): Promise<void> {
-    return this.core.ready();
+  /**
+   * Connects, and resolves when a call would be admitted. Keeps the process running meanwhile; to
+   * connect ahead of time without waiting, use `connect`.
+   * @throws StatusError as a rejection: UNAVAILABLE when the channel is closed, DEADLINE_EXCEEDED
+   *   after `timeoutMs`, naming what it waited for, CANCELLED when `signal` aborts,
+   *   RESOURCE_EXHAUSTED past `limits.waitingCalls` callers with either
+   */
+  ready(options: WatchOptions = {}): Promise<void> {
+    return this.core.ready(options);
   }
 
   /** Connectivity: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN. */
@@ -154,8 +163,6 @@ export class Channel {
     return this.core.close();
   }
 }
-
-const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /** What the caller holds of a call made with `Channel.call`. */
 export type Call = Pick<

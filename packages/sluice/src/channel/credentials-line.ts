@@ -21,9 +21,12 @@ const REASON = 'call credentials are being made';
 /** The calls of one channel that wait for their credentials. */
 export class CredentialsLine implements CallLine {
   private readonly line: WaitingLine;
+  private readonly onWaiting: () => void;
 
-  constructor(limits: LineLimits, wheel: TimerWheel) {
+  /** @param onWaiting calls wait, or none does any more */
+  constructor(limits: LineLimits, wheel: TimerWheel, onWaiting: () => void) {
     this.line = new WaitingLine(limits, wheel, () => REASON);
+    this.onWaiting = onWaiting;
   }
 
   /** Calls that wait here. */
@@ -33,7 +36,9 @@ export class CredentialsLine implements CallLine {
 
   /** False when the call was refused. */
   enter(call: ClientCall): boolean {
-    return this.line.enter(call, false);
+    const entered = this.line.enter(call, false);
+    this.onWaiting();
+    return entered;
   }
 
   onHeld(call: ClientCall, bytes: number): void {
@@ -42,6 +47,7 @@ export class CredentialsLine implements CallLine {
 
   withdraw(call: ClientCall): void {
     this.line.remove(call);
+    this.onWaiting();
   }
 
   waitReason(): string {

@@ -9,9 +9,11 @@ import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
 import { beginCall, type CallTarget, methodOf, pathOf } from './begin-call.ts';
+import { checkCallOptions } from './call-arguments.ts';
 import type { CallHandle, CallPlacer } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type BondedCall, CallerBond } from './caller-bond.ts';
+import { causeOf } from './caller-callbacks.ts';
 import type {
   CallRequest,
   CallResponse,
@@ -31,7 +33,8 @@ const LAST_WORD_MS = 50;
 /** Whether a call has interceptors. */
 export function isIntercepted(placer: CallPlacer, options: CallOptions): boolean {
   const common = placer.callDefaults.interceptors;
-  const own = options.interceptors;
+  // Without types the options may be null; that is told when the call begins.
+  const own = options?.interceptors;
   if (common === undefined && own === undefined) return false;
   return (common?.length ?? 0) + (own?.length ?? 0) > 0;
 }
@@ -58,8 +61,9 @@ export class InterceptedCall implements BondedCall, WheelTimer {
   private cancelled: string;
   private over: string | undefined;
 
-  /** @throws TypeError when the target is a method of another kind; RangeError for `timeoutMs` */
+  /** @throws TypeError for options that are none, or a method of another kind; RangeError for `timeoutMs` */
   constructor(placer: CallPlacer, target: CallTarget, kind: MethodKind, options: CallOptions) {
+    checkCallOptions(options);
     const { timeoutMs = Number.POSITIVE_INFINITY } = options;
     if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
       throw new RangeError(`timeoutMs is ${String(timeoutMs)}; it must be a number of ms`);
@@ -177,7 +181,9 @@ export class InterceptedCall implements BondedCall, WheelTimer {
     const stuck = 'an interceptor was still at work';
     this.giveUp?.(
       this.cancelled !== ''
-        ? StatusError.refusal(Status.CANCELLED, `${this.cancelled}; ${stuck}`)
+        ? StatusError.refusal(Status.CANCELLED, `${this.cancelled}; ${stuck}`, {
+            cause: causeOf(this.options, this.cancelled),
+          })
         : StatusError.refusal(
             Status.DEADLINE_EXCEEDED,
             `deadline of ${this.timeoutMs} ms exceeded; ${stuck}`,
@@ -201,6 +207,7 @@ export class InterceptedCall implements BondedCall, WheelTimer {
     if (this.over !== undefined) {
       return Promise.reject(StatusError.refusal(Status.CANCELLED, this.over));
     }
+    checkCallOptions(request.options);
     if (request.stream !== (this.kind !== 'unary')) {
       const given = `next was given a request with stream: ${request.stream}`;
       return Promise.reject(new TypeError(`${given}; ${this.path} is ${this.kind}`));

@@ -14,8 +14,10 @@ import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { Picker, PickInfo, PickResult } from './balancer.ts';
 import type { ClientCall } from './call.ts';
 import { ChannelSubchannel } from './channel-subchannel.ts';
+import { ReadyWaiters } from './ready-waiters.ts';
 import type { ResolvingBalancer } from './resolving-balancer.ts';
 import { reasonOf } from './typed-messages.ts';
+import { checkWatchOptions, type WatchOptions } from './waiter.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What became of an attempt to start a call. */
@@ -36,11 +38,6 @@ const WHOLE_LINE_MS = 100;
 /** Asks for any backend, for whoever wants to know whether a call would start. */
 const ANY_CALL: PickInfo = { path: '', fields: [] };
 
-interface ReadyWaiter {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
 /** What a placement asks of its channel. */
 export interface PlacementHost {
   readonly wheel: TimerWheel;
@@ -51,7 +48,7 @@ export interface PlacementHost {
   readonly backendName: string;
   /** Connections the balancer may pick among. */
   readonly subchannelCount: number;
-  /** Calls wait, or none does any more. */
+  /** Calls or callers of `ready` wait, or none does any more. */
   onWaiting(): void;
 }
 
@@ -61,7 +58,7 @@ export class Placement {
   /** Why the last connection failed, in the words of the picker; '' while all is well. */
   lastFailure: string;
   private readonly host: PlacementHost;
-  private readonly readyWaiters: ReadyWaiter[];
+  private readonly readyWaiters: ReadyWaiters;
   /** Connections that calls in the line wait for, as far as the last pump has seen. */
   private readonly awaited: Set<ClientTransport>;
   private pumping: boolean;
@@ -76,7 +73,11 @@ export class Placement {
     this.line = new WaitingLine(host.limits, host.wheel, () => this.waitReason());
     this.lastFailure = '';
     this.host = host;
-    this.readyWaiters = [];
+    this.readyWaiters = new ReadyWaiters(host.limits.waitingCalls, {
+      wheel: host.wheel,
+      waitReason: () => this.waitReason(),
+      onWaiting: () => host.onWaiting(),
+    });
     this.awaited = new Set();
     this.pumping = false;
     this.pumpAgain = false;
@@ -87,7 +88,7 @@ export class Placement {
 
   /** Calls or callers of `ready` wait. */
   get waited(): boolean {
-    return this.line.size > 0 || this.readyWaiters.length > 0;
+    return this.line.size > 0 || this.readyWaiters.size > 0;
   }
 
   /** @param again the call was admitted once already: it goes first and is not refused */
@@ -241,30 +242,24 @@ export class Placement {
   private lookAtAllLater(): void {
     this.wholeLine ??= new WheelTimeout(this.host.wheel, WHOLE_LINE_MS, () => {
       this.wholeLine = undefined;
-      if (!this.pumping) this.look(Number.POSITIVE_INFINITY, 1);
+      if (this.pumping) return;
+      this.look(Number.POSITIVE_INFINITY, 1);
+      this.host.onWaiting();
     });
   }
 
-  /** Ends every waiting call, and whichever comes later. */
+  /** Ends every waiting call, and whichever comes later; ends the wait of callers of `ready`. */
   end(reason: string): void {
     this.wholeLine?.cancel();
     this.wholeLine = undefined;
     this.line.end(reason);
+    this.readyWaiters.end(reason);
   }
 
   /** Resolves when a call would be admitted. */
-  ready(): Promise<void> {
-    if (this.admitsNow()) return Promise.resolve();
-    // Whoever asks again and again while nothing is admitted shares the last promise.
-    const last = this.readyWaiters[this.host.limits.waitingCalls - 1];
-    if (last !== undefined) return last.promise;
-    let resolve: () => void = () => {};
-    const promise = new Promise<void>((given) => {
-      resolve = given;
-    });
-    this.readyWaiters.push({ promise, resolve });
-    this.host.onWaiting();
-    return promise;
+  ready(options: WatchOptions): Promise<void> {
+    checkWatchOptions(options);
+    return this.admitsNow() ? Promise.resolve() : this.readyWaiters.wait(options);
   }
 
   private admitsNow(): boolean {
@@ -281,9 +276,9 @@ export class Placement {
   // One at a time: what the one does with the room is seen before the next is told. Nothing else need
   // happen on the connection, so the next does not wait for it.
   private tellReady(): void {
-    if (this.readyWaiters.length === 0 || !this.admitsNow()) return;
-    this.readyWaiters.shift()?.resolve();
-    if (this.readyWaiters.length > 0 && this.admitsNow()) setImmediate(() => this.pump());
+    if (this.readyWaiters.size === 0 || !this.admitsNow()) return;
+    this.readyWaiters.tellFirst();
+    if (this.readyWaiters.size > 0 && this.admitsNow()) setImmediate(() => this.pump());
   }
 }
 

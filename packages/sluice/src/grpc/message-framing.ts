@@ -258,7 +258,7 @@ export class MessageReader {
     } else if (this.length > this.maxMessageLength) {
       this.fail(
         Status.RESOURCE_EXHAUSTED,
-        `received a message of ${this.length} bytes, above the limit of ${this.maxMessageLength} (raise maxReceiveMessageLength to accept it)`,
+        `received a message of ${this.length} bytes, above the limit of ${this.maxMessageLength}; raise maxReceiveMessageLength`,
       );
     } else if (this.length === 0) {
       this.deliver(EMPTY);
@@ -280,7 +280,7 @@ export class MessageReader {
       // A limit set above what this process can allocate; the peer's bytes must not throw.
       this.fail(
         Status.RESOURCE_EXHAUSTED,
-        `no memory for a received message of ${length} bytes (lower maxReceiveMessageLength)`,
+        `no memory for a received message of ${length} bytes; lower maxReceiveMessageLength`,
       );
       return false;
     }

@@ -54,11 +54,11 @@ export class StatusError extends Error {
    * An error without a stack trace, for outcomes that overload makes frequent and whose stack would
    * show nothing of the caller's code.
    */
-  static refusal(code: Status, details: string): StatusError {
-    if (!stackTraceLimitIsWritable()) return new StatusError(code, details);
+  static refusal(code: Status, details: string, options?: StatusErrorOptions): StatusError {
+    if (!stackTraceLimitIsWritable()) return new StatusError(code, details, options);
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
-    const error = new StatusError(code, details);
+    const error = new StatusError(code, details, options);
     Error.stackTraceLimit = limit;
     return error;
   }

@@ -1,8 +1,19 @@
 // Signals of the operating system that end a server: the first drains, the next closes at once.
 // Invariant: the process has its own signal handling back as soon as the server is closed.
 
+import { shown } from '../transport/option-names.ts';
+
 /** A signal that asks a process to end. */
 export type EndSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR2' | 'SIGBREAK';
+
+const END_SIGNALS: readonly string[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR2',
+  'SIGBREAK',
+] satisfies EndSignal[];
 
 /** What the signals do. */
 export interface Drainable {
@@ -12,8 +23,14 @@ export interface Drainable {
   close(): void;
 }
 
-/** @returns takes the signals off again */
-export function onSignals(signals: readonly EndSignal[], server: Drainable): () => void {
+/**
+ * @returns takes the signals off again
+ * @throws TypeError for what is no such signal
+ */
+export function onSignals(
+  signals: EndSignal | readonly EndSignal[],
+  server: Drainable,
+): () => void {
   let first = true;
   const onSignal = (): void => {
     if (first) {
@@ -23,7 +40,11 @@ export function onSignals(signals: readonly EndSignal[], server: Drainable): () 
       server.close();
     }
   };
-  const named = new Set(signals);
+  const named = new Set(typeof signals === 'string' ? [signals] : signals);
+  for (const signal of named) {
+    if (END_SIGNALS.includes(signal)) continue;
+    throw new TypeError(`drainOn takes ${END_SIGNALS.join(', ')}, not ${shown(signal)}`);
+  }
   for (const signal of named) process.on(signal, onSignal);
   return () => {
     for (const signal of named) process.off(signal, onSignal);

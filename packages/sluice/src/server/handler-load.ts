@@ -46,7 +46,7 @@ export class HandlerLoad {
   constructor(
     limit: number,
     shed: Shedding | undefined,
-    onHandlerError: (error: unknown, path: string) => void,
+    onHandlerError: ((error: unknown, path: string) => void) | undefined,
   ) {
     this.running = 0;
     this.started = 0;
@@ -56,7 +56,7 @@ export class HandlerLoad {
     this.shedCalls = 0;
     this.limit = limit;
     this.shed = shed;
-    this.onHandlerError = onHandlerError;
+    this.onHandlerError = onHandlerError ?? logHandlerError;
   }
 
   /** Why a call is not taken, or undefined. */
@@ -131,4 +131,8 @@ class Arrival implements ArrivingCall {
     this.read ??= Metadata.fromFields(this.stream.head.metadata);
     return this.read;
   }
+}
+
+function logHandlerError(error: unknown, path: string): void {
+  console.error(`the handler of ${path} failed:`, error);
 }

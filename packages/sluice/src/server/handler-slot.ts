@@ -130,7 +130,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAbor
     if (maxSendMessageLength !== Number.POSITIVE_INFINITY) {
       checkMessage(bytes, 'response');
       if (bytes.length > maxSendMessageLength) {
-        const text = `a response message of ${bytes.length} bytes exceeds the limit of ${maxSendMessageLength}; raise maxSendMessageLength`;
+        const text = `a response message of ${bytes.length} bytes exceeds the limit of ${maxSendMessageLength}; raise maxSendMessageLength on the server`;
         throw StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
       }
     }

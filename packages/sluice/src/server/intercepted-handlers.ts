@@ -9,6 +9,7 @@ import type { Messages } from '../transport/message-pump.ts';
 import { CallbackBridge } from './callback-bridge.ts';
 import type { CallHandler } from './callback-listener.ts';
 import type { ServerContext } from './context.ts';
+import { isGenerator, noMessage, responsesOf } from './handler-answers.ts';
 import { InterceptedAnswers } from './intercepted-answers.ts';
 import {
   runChain,
@@ -35,6 +36,7 @@ export function interceptUnary<I, O>(
     const { context } = request;
     if (request.stream) throw wrongShape(context, 'handed on a stream for');
     const message = await handler(request.message as I, context);
+    if (isGenerator(message)) throw noMessage(context.path);
     return { stream: false, header: context.header, message, trailer: context.trailer };
   };
   return async (message, context) => {
@@ -53,7 +55,8 @@ export function interceptServerStreaming<I, O>(
 ): ServerStreamingHandler<I, O> {
   const last = async (request: StreamServerRequest): Promise<ServerResponse> => {
     const message = await single(request.message, request.context, 'handed on');
-    return streamed(request.context, handler(message as I, request.context));
+    const { context } = request;
+    return streamed(context, responsesOf(handler(message as I, context), context.path));
   };
   return (message, context) => answers<O>(chain, new OneMessage(message), context, last);
 }
@@ -65,6 +68,7 @@ export function interceptClientStreaming<I, O>(
 ): ClientStreamingHandler<I, O> {
   const last = async ({ context, message }: StreamServerRequest): Promise<ServerResponse> => {
     const answer = await handler(message as AsyncIterable<I>, context);
+    if (isGenerator(answer)) throw noMessage(context.path);
     return streamed(context, new OneMessage(answer));
   };
   return async (messages, context) => {
@@ -79,7 +83,7 @@ export function interceptBidiStreaming<I, O>(
   handler: BidiStreamingHandler<I, O>,
 ): BidiStreamingHandler<I, O> {
   const last = async ({ context, message }: StreamServerRequest): Promise<ServerResponse> =>
-    streamed(context, handler(message as AsyncIterable<I>, context));
+    streamed(context, responsesOf(handler(message as AsyncIterable<I>, context), context.path));
   return (messages, context) => answers<O>(chain, messages, context, last);
 }
 

@@ -4,8 +4,15 @@
 import { sendingCodec } from '../grpc/compression-names.ts';
 import type { ServerLimits } from '../transport/limits.ts';
 import type { ServerTlsOptions } from '../transport/listener.ts';
-import { checkHeaderList, checkPositive, checkTimes } from '../transport/option-checks.ts';
+import {
+  checkHeaderList,
+  checkInterceptors,
+  checkPositive,
+  checkTimes,
+} from '../transport/option-checks.ts';
+import { checkNames, type OptionNames } from '../transport/option-names.ts';
 import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
+import { checkServerTls } from '../transport/tls-settings.ts';
 import type { Shedding } from './handler-load.ts';
 import type { ServerInterceptor } from './interceptor.ts';
 
@@ -49,18 +56,42 @@ export interface ServerOptions {
   readonly onHandlerError?: (error: unknown, path: string) => void;
 }
 
-/** @throws RangeError that names the option and its value; TypeError for what is no function */
+const NAMES: OptionNames<ServerOptions> = {
+  tls: true,
+  limits: true,
+  initialStreamWindow: true,
+  initialConnectionWindow: true,
+  staticWindows: true,
+  maxReceiveMessageLength: true,
+  maxSendMessageLength: true,
+  compress: true,
+  interceptors: true,
+  shed: true,
+  maxHeaderListBytes: true,
+  keepalive: true,
+  minPingIntervalMs: true,
+  permitPingsWithoutStream: true,
+  onHandlerError: true,
+};
+
+const KEEPALIVE_NAMES: OptionNames<ServerKeepaliveOptions> = {
+  timeMs: true,
+  timeoutMs: true,
+  maxIdleMs: true,
+  maxAgeMs: true,
+  maxAgeGraceMs: true,
+};
+
+/** @throws RangeError that names the option and its value; TypeError for what is no option */
 export function checkOptions(options: ServerOptions): void {
-  // One left out, `isOpen ? undefined : authenticate`, must not end the chain before those behind it.
-  options.interceptors?.forEach((interceptor: unknown, at) => {
-    if (typeof interceptor === 'function') return;
-    throw new TypeError(`interceptors[${at}] is ${typeof interceptor}; it must be a function`);
-  });
+  checkNames('createServer', options, NAMES);
+  checkServerTls(options.tls);
+  checkInterceptors(options.interceptors);
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
   checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
   // Throws for an encoding that is not known.
   if (options.compress !== undefined) sendingCodec(options.compress);
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
-  checkTimes('keepalive', options.keepalive);
+  checkTimes('keepalive', options.keepalive, KEEPALIVE_NAMES);
 }

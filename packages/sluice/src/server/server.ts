@@ -19,6 +19,7 @@ import {
   type ServerLimits,
 } from '../transport/limits.ts';
 import {
+  checkListenTarget,
   type ListenAddress,
   Listener,
   type ListenTarget,
@@ -68,13 +69,13 @@ export class Server {
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
+    checkOptions(options);
     this.options = options;
     this.initialStreamWindow = windowOption('initialStreamWindow', options.initialStreamWindow);
     this.initialConnectionWindow = windowOption(
       'initialConnectionWindow',
       options.initialConnectionWindow,
     );
-    checkOptions(options);
     this.limits = resolveLimits(defaultServerLimits, options.limits);
     if (options.limits?.handlers === undefined && Number.isFinite(this.limits.streams)) {
       this.limits.handlers = Math.max(this.limits.handlers, this.limits.streams);
@@ -83,8 +84,7 @@ export class Server {
       maxSendMessageLength: options.maxSendMessageLength,
       compress: options.compress,
     });
-    const onHandlerError = options.onHandlerError ?? logHandlerError;
-    this.load = new HandlerLoad(this.limits.totalHandlers, options.shed, onHandlerError);
+    this.load = new HandlerLoad(this.limits.totalHandlers, options.shed, options.onHandlerError);
     this.listeners = [];
     this.live = new Set();
     this.entry = { server: this, connections: this.live, load: this.load };
@@ -206,6 +206,7 @@ export class Server {
    */
   async listen(target: ListenTarget = {}): Promise<ListenAddress> {
     this.checkServing();
+    checkListenTarget(target);
     const own = target.tls !== undefined;
     const secure =
       target.tls === undefined ? this.tls : target.tls === false ? undefined : target.tls;
@@ -335,10 +336,11 @@ export class Server {
    * Drains on the first of these signals and closes at once on the next: the one line that a
    * deployment needs. The process ends by itself afterwards if nothing else holds it.
    * @param options.graceMs as of `drain`
+   * @throws TypeError for another signal
    * @returns resolves when the server is closed, by a signal or otherwise
    */
   drainOn(
-    signals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'],
+    signals: EndSignal | readonly EndSignal[] = ['SIGTERM', 'SIGINT'],
     options: { readonly graceMs?: number } = {},
   ): Promise<void> {
     const graceMs = options.graceMs ?? DRAIN_GRACE_MS;
@@ -387,13 +389,9 @@ function checkGrace(graceMs: number): void {
   if (!(graceMs >= 0)) throw new RangeError(`graceMs is ${graceMs}; it must be 0 ms or more`);
 }
 
-function logHandlerError(error: unknown, path: string): void {
-  console.error(`the handler of ${path} failed:`, error);
-}
-
 /**
  * A server. Add handlers, then `listen`.
- * @throws RangeError for an option or a limit that is not understood
+ * @throws TypeError or RangeError for an option or a limit that is not understood
  */
 export function createServer(options?: ServerOptions): Server {
   return new Server(options);

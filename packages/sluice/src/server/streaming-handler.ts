@@ -8,6 +8,7 @@ import type { Messages, WriteRoom } from '../transport/message-pump.ts';
 import { DONE, type MessageDecoder, MessageQueue } from '../transport/message-queue.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
+import { isGenerator, noMessage, responsesOf } from './handler-answers.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
@@ -55,7 +56,7 @@ export class RequestStreamListener<I, O>
   runBidi(slot: HandlerSlot<I, O>, handler: BidiStreamingHandler<I, O>): void {
     this.slot = slot;
     this.stream.listen(this);
-    sendAll(() => handler(this, slot.context), slot, this);
+    sendAll(() => responsesOf(handler(this, slot.context), slot.context.path), slot, this);
   }
 
   private async answerOnce(
@@ -63,7 +64,9 @@ export class RequestStreamListener<I, O>
     handler: ClientStreamingHandler<I, O>,
   ): Promise<void> {
     try {
-      slot.send(await handler(this, slot.context));
+      const answer = await handler(this, slot.context);
+      if (isGenerator(answer)) throw noMessage(slot.context.path);
+      slot.send(answer);
       slot.succeed();
     } catch (error) {
       slot.fail(error);

@@ -5,6 +5,7 @@ import { Status } from '../grpc/status.ts';
 import type { Messages, WriteRoom } from '../transport/message-pump.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
+import { isGenerator, noMessage, responsesOf } from './handler-answers.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
@@ -92,6 +93,8 @@ export class SingleRequestListener<I, O>
           (value) => this.answer(slot, value),
           (error: unknown) => slot.fail(error),
         );
+      } else if (isGenerator(answer)) {
+        slot.fail(noMessage(slot.context.path));
       } else {
         this.answer(slot, answer);
       }
@@ -114,7 +117,7 @@ export class SingleRequestListener<I, O>
     handler: ServerStreamingHandler<I, O>,
     request: I,
   ): void {
-    sendAll(() => handler(request, slot.context), slot, this);
+    sendAll(() => responsesOf(handler(request, slot.context), slot.context.path), slot, this);
   }
 
   onWritable(): void {

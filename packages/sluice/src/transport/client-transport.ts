@@ -26,6 +26,7 @@ import type { LoopyWriter, Schedule } from './loopy-writer.ts';
 import { OutState, type OutStream } from './out-stream.ts';
 import { Peer } from './peer.ts';
 import { RequestHeaders } from './request-headers.ts';
+import { SocketHold } from './socket-hold.ts';
 import { quoted } from './status-mapping.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { TransportStream } from './transport-stream.ts';
@@ -77,6 +78,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   draining: boolean;
   private readonly listener: ClientTransportListener;
   private readonly keepalive: ClientKeepalive;
+  private readonly hold: SocketHold;
   /** Streams the server has ended whose messages are still to be taken. */
   endedStreams: number;
   /** Streams that the server has ended, since the connection was made. */
@@ -111,6 +113,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       staticWindows: options.staticWindows,
       exposureBytes: options.limits.exposureBytes,
     });
+    this.hold = new SocketHold(options.socket);
     this.peer = new Peer(namesOf(options.socket).peer, options.socket);
     const { scheme, authority, userAgent } = options;
     this.headers = new RequestHeaders(this.loopy.encoder, scheme, authority, userAgent);
@@ -196,6 +199,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     );
     const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
+    if (this.admission.openCalls === 1) this.hold.take();
     return stream;
   }
 
@@ -268,8 +272,13 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   private released(): void {
-    this.admission.release();
+    this.release();
     if (this.draining) this.closeIfIdle();
+  }
+
+  private release(): void {
+    this.admission.release();
+    if (this.admission.openCalls === 0) this.hold.letGo();
   }
 
   /** Who makes the calls that are open or queued here. */
@@ -320,7 +329,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       if (stream.out.state === OutState.gone) continue;
       this.loopy.cleanup(stream.out);
       stream.handBack(reason);
-      this.admission.release();
+      this.release();
     }
   }
 
@@ -411,6 +420,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
 
   onClosed(error: ClosingError): void {
     this.draining = true;
+    // What was said last has to be written, and `close` may be waited for.
+    if (error.kind !== 'io') this.hold.keep();
     this.keepalive.stop();
     this.goAwayReason = error.reason;
     this.handBackQueued(error.reason);

@@ -220,6 +220,10 @@ function settle(
       error,
     );
   };
+  // Whoever waits for the connection holds the process. Of several addresses each has a socket of its
+  // own inside this one.
+  socket.unref();
+  socket.once('connect', () => socket.unref());
   socket.on('error', onError);
   socket.once('close', () => onError(new Error('closed during the handshake')));
   socket.once(event, () => {

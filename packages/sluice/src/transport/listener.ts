@@ -8,6 +8,8 @@ import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { CertificateFiles } from './certificate-files.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
+import { type OptionNames, shown } from './option-names.ts';
+import { checkMaterial, checkServerTls } from './tls-settings.ts';
 
 /** TLS settings of a server: those of `tls.createServer`, but for ALPN. */
 export interface ServerTlsOptions extends Omit<tls.TlsOptions, 'ALPNProtocols' | 'ALPNCallback'> {
@@ -25,6 +27,26 @@ export type ListenTarget =
       readonly tls?: ServerTlsOptions | false | undefined;
     }
   | { readonly path: string; readonly tls?: ServerTlsOptions | false | undefined };
+
+const TARGET_NAMES: OptionNames<Extract<ListenTarget, { readonly path?: undefined }>> = {
+  port: true,
+  host: true,
+  path: true,
+  tls: true,
+};
+
+/** @throws TypeError for what is no place to listen at, or TLS settings that cannot work */
+export function checkListenTarget(target: ListenTarget): void {
+  const given: unknown = target;
+  const isTarget =
+    typeof given === 'object' &&
+    given !== null &&
+    Object.keys(given).every((name) => Object.hasOwn(TARGET_NAMES, name));
+  if (!isTarget) {
+    throw new TypeError(`listen takes { port, host } or { path }, not ${shown(given)}`);
+  }
+  if (target.tls !== false) checkServerTls(target.tls);
+}
 
 /** Where it listens: for a unix domain socket the address is its path and the port 0. */
 export interface ListenAddress {
@@ -97,12 +119,13 @@ export class Listener {
 
   /**
    * TLS settings with some of them changed; a key that is given takes the place of one in files.
-   * @throws Error of node:tls when they cannot be used
+   * @throws TypeError for what is no PEM, Error of node:tls when they cannot be used
    */
   static changed(secure: ServerTlsOptions, change: ServerTlsOptions): ServerTlsOptions {
     const hasKey = change.key !== undefined || change.cert !== undefined;
     const certificates = hasKey || change.pfx !== undefined ? undefined : secure.certificates;
     const changed: ServerTlsOptions = { ...secure, certificates, ...change };
+    checkMaterial(changed);
     tls.createSecureContext(materialOf(changed));
     return changed;
   }

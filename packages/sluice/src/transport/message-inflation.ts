@@ -162,7 +162,7 @@ export class MessageInflation implements CompressionJob {
   }
 
   private tooLarge(): void {
-    const details = `received a compressed message that exceeds ${this.maxLength} bytes when decompressed (raise maxReceiveMessageLength to accept it)`;
+    const details = `received a compressed message that exceeds ${this.maxLength} bytes when decompressed; raise maxReceiveMessageLength`;
     this.target.onInflationFault(Status.RESOURCE_EXHAUSTED, details);
   }
 }

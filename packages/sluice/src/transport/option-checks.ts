@@ -3,6 +3,7 @@
 // Not here: limits, which are merged over their defaults (limits.ts).
 
 import { DEFAULT_WINDOW, MAX_HEADER_LIST_HARD, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
+import { checkNames, kindOf } from './option-names.ts';
 
 /** A first window in bytes, or the default. */
 export function windowOption(name: string, value: number | undefined): number {
@@ -28,9 +29,23 @@ export function checkPositive(name: string, value: number | undefined, unit: str
   throw new RangeError(`${name} is ${String(value)}; it must be more than 0 ${unit}`);
 }
 
-/** Every time in a group of options. */
-export function checkTimes(group: string, options: object = {}): void {
+/** Every time in a group of options, whose names are `known`. */
+export function checkTimes(group: string, options: object | undefined, known: object): void {
+  if (options === undefined) return;
+  checkNames(group, options, known);
   for (const [name, value] of Object.entries(options)) {
     if (typeof value !== 'boolean') checkPositive(`${group}.${name}`, value, 'ms');
   }
+}
+
+/** A list of functions. One left out, `isOpen ? undefined : check`, must not end the chain before others. */
+export function checkInterceptors(interceptors: unknown): void {
+  if (interceptors === undefined) return;
+  if (!Array.isArray(interceptors)) {
+    throw new TypeError(`interceptors is ${kindOf(interceptors)}; it must be a list of functions`);
+  }
+  interceptors.forEach((interceptor: unknown, at) => {
+    if (typeof interceptor === 'function') return;
+    throw new TypeError(`interceptors[${at}] is ${typeof interceptor}; it must be a function`);
+  });
 }

@@ -72,10 +72,13 @@ class ProxyConnect {
     }
     const socket = net.connect({ host, port, noDelay: true });
     this.socket = socket;
+    // As in connector.ts: whoever waits holds the process.
+    socket.unref();
     socket.on('error', this.onError);
     socket.once('close', this.onClose);
     socket.on('data', this.onData);
     socket.once('connect', () => {
+      socket.unref();
       this.connected = true;
       const credentials = authorization === '' ? '' : `Proxy-Authorization: ${authorization}\r\n`;
       socket.write(`CONNECT ${to} HTTP/1.1\r\nHost: ${to}\r\n${credentials}\r\n`);

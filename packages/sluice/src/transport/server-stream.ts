@@ -316,7 +316,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onFault(fault: FramingFault): void {
-    this.refuse(fault.code, fault.details);
+    this.refuse(fault.code, whose(fault.code, fault.details));
   }
 
   /** The request broke a rule: the client gets a status, the handler hears that it is over. */
@@ -347,7 +347,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onInflationFault(code: Status, details: string): void {
-    this.refuse(code, details);
+    this.refuse(code, whose(code, details));
   }
 
   onInflationDone(): void {
@@ -368,4 +368,9 @@ export class ServerStream implements TransportStream, CompressedStream {
   onDeflationDone(): void {
     this.transport.appendTrailers(this.out, !this.remoteEnded);
   }
+}
+
+// The client that reads it has an option of the same name.
+function whose(code: Status, details: string): string {
+  return code === Status.RESOURCE_EXHAUSTED ? `${details} on the server` : details;
 }

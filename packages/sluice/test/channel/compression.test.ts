@@ -135,7 +135,7 @@ describe('a call', () => {
     assert.equal((await bomb).code, Status.RESOURCE_EXHAUSTED);
     assert.match(
       (await bomb).details,
-      /^received a compressed message that exceeds 1000000 bytes when decompressed \(raise maxReceive/,
+      /^received a compressed message that exceeds 1000000 bytes when decompressed; raise maxReceiveMessageLength on the server$/,
     );
     assert.equal((await answered).code, Status.RESOURCE_EXHAUSTED);
     assert.match((await answered).details, /exceeds 500000 bytes when decompressed/);

@@ -121,7 +121,7 @@ describe('a call that the picker makes wait', () => {
       for (const backend of backends) backend.connect();
       return QUEUE;
     }, false);
-    const tls = { ca: CA_CERTIFICATE, cert: 'no certificate', key: 'no key' };
+    const tls = { ca: CA_CERTIFICATE, cert: '-----BEGIN nothing', key: '-----BEGIN nothing' };
     const channel = running.channel(NOBODY, { ...options, tls });
     const failure = await failureOf(channel.unary(ECHO, X, { timeoutMs: 500 }));
     assert.equal(failure.code, Status.UNAVAILABLE);

@@ -33,7 +33,7 @@ class Line implements CallPlacer {
 
   constructor(end: ClientEnd) {
     this.wheel = end.wheel;
-    this.credentialsLine = new CredentialsLine(defaultClientLimits, end.wheel);
+    this.credentialsLine = new CredentialsLine(defaultClientLimits, end.wheel, () => {});
   }
 
   settingsOf(): undefined {}

@@ -133,7 +133,10 @@ describe('a server that speaks something else', () => {
       tls: { ca: CA_CERTIFICATE },
     });
     assertUnavailable(error, 'cannot connect to <host:port>: <system error>');
-    assertListed(error.details.split(/:\d+: /)[1], 'TLS failed: <reason of OpenSSL>');
+    assertListed(
+      error.details.split(/:\d+: /)[1],
+      'TLS failed: <reason of OpenSSL>; does it speak plain text on this port?',
+    );
   });
 
   it('than h2 by ALPN', async () => {

@@ -81,7 +81,7 @@ const ROWS: readonly Row[] = [
   ],
   [
     Status.RESOURCE_EXHAUSTED,
-    'received a message of <n> bytes, above the limit of <n> (raise maxReceiveMessageLength to accept it)',
+    'received a message of <n> bytes, above the limit of <n>; raise maxReceiveMessageLength on the server',
     body(framed('x'.repeat(101))),
     200,
     { transport: { maxReceiveMessageLength: 100 } },

@@ -238,7 +238,7 @@ answers('messages of a server', [
   ],
   [
     'RESOURCE_EXHAUSTED',
-    'received a message of <n> bytes, above the limit of <n> (raise maxReceiveMessageLength to accept it)',
+    'received a message of <n> bytes, above the limit of <n>; raise maxReceiveMessageLength',
     body(framed('x'.repeat(101))),
     { transport: { maxReceiveMessageLength: 100 } },
   ],

@@ -212,7 +212,7 @@ describe('a callback handler', () => {
     const { code, details } = await failureOf(channel.unary(PATH, X));
     assertListed(
       details,
-      'a response message of <n> bytes exceeds the limit of <n>; raise maxSendMessageLength',
+      'a response message of <n> bytes exceeds the limit of <n>; raise maxSendMessageLength on the server',
     );
     assert.equal(code, Status.RESOURCE_EXHAUSTED);
     assert.equal(await heard.happened, details);

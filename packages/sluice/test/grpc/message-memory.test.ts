@@ -151,7 +151,7 @@ test('a message that the process has no memory for is a fault, never a throw', (
     assert.equal(starved.fault?.code, Status.RESOURCE_EXHAUSTED);
     assert.equal(
       starved.fault.details,
-      'no memory for a received message of 2000 bytes (lower maxReceiveMessageLength)',
+      'no memory for a received message of 2000 bytes; lower maxReceiveMessageLength',
     );
     assert.equal(starved.reader.heldBytes, 0);
   }

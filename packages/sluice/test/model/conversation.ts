@@ -261,7 +261,7 @@ export class Conversation {
     const { dice } = this;
     const channel = dice.among(this.channels);
     if (channel === undefined) return;
-    if (dice.chance(0.3)) void channel.ready();
+    if (dice.chance(0.3)) channel.ready().catch(() => {});
     if (dice.chance(0.3)) channel.connect();
     const timeoutMs = dice.pick(0, 10, 1_000);
     channel.watchState(channel.state, { timeoutMs }).catch((error: unknown) => {

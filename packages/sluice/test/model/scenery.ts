@@ -133,7 +133,8 @@ export class Scenery {
     this.world.servers.push(server);
     backend.server = server;
     this.world.note(`a server at ${endpointText(endpoint)}`);
-    server.listen(endpoint).catch((error: unknown) => {
+    const { kind: _, ...target } = endpoint;
+    server.listen(target).catch((error: unknown) => {
       // Its predecessor is still there, or it was closed in the meantime.
       this.world.note(`listen: ${String(error)}`);
     });

@@ -6,19 +6,8 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-
-const packageFolder: string = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Runs a program in a process of its own, as a user of the package; answers what it printed. */
-async function run(program: string): Promise<string> {
-  const args = ['--input-type=module', '--eval', program];
-  // A process that hangs is killed, and that is the failure.
-  const limits = { cwd: packageFolder, timeout: 20_000 };
-  const { stdout } = await promisify(execFile)(process.execPath, args, limits);
-  return stdout.trim();
-}
+import { packageFolder, run } from '../support/program.js';
 
 describe('the package', () => {
   it('exports these names and no others', async () => {

@@ -16,7 +16,7 @@ afterEach(() => running.end());
 
 describe('the length of messages', () => {
   const received = (bytes: number, limit: number): string =>
-    `received a message of ${bytes} bytes, above the limit of ${limit} (raise maxReceiveMessageLength to accept it)`;
+    `received a message of ${bytes} bytes, above the limit of ${limit}; raise maxReceiveMessageLength on the server`;
 
   it('received: by the server, and by the method in place of it', async () => {
     const server = running.server({ maxReceiveMessageLength: 100 });
@@ -52,7 +52,8 @@ describe('the length of messages', () => {
     assert.equal(await refusal(SMALL, 11), received(11, 10));
   });
 
-  const sent = 'a response message of 11 bytes exceeds the limit of 10; raise maxSendMessageLength';
+  const sent =
+    'a response message of 11 bytes exceeds the limit of 10; raise maxSendMessageLength on the server';
   const kinds: readonly (readonly [string, (server: Server, bytes: number) => void])[] = [
     ['unary', (server, bytes) => server.unary(PATH, () => Buffer.alloc(bytes))],
     [

@@ -11,6 +11,7 @@ import {
   type ServerOptions,
   StatusError,
 } from '#sluice/index.js';
+import { processHold } from '#sluice/transport/process-hold.js';
 import { processWheel } from '#sluice/transport/timer-wheel.js';
 
 /** The StatusError that a call ends with; fails when it ends otherwise. */
@@ -85,7 +86,7 @@ export class Running {
     return this.channel(`127.0.0.1:${port}`, options);
   }
 
-  /** Closes all, channels first; nothing may be left: no stream, handler, call, socket or timer. */
+  /** Closes all, channels first; nothing may be left: no stream, handler, call, socket, timer or hold. */
   async end(): Promise<void> {
     for (const channel of this.channels) {
       const { waitingCalls, limits } = channel.stats();
@@ -98,5 +99,6 @@ export class Running {
       assert.deepEqual(server.stats().connections, []);
     }
     assert.equal(processWheel.size, 0, 'timers left behind');
+    assert.equal(processHold.size, 0, 'the process is held for somebody who does not wait');
   }
 }

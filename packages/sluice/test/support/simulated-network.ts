@@ -145,6 +145,14 @@ export class SimulatedSocket extends Duplex {
     return this;
   }
 
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
   /** Reads as node:net does for a socket that was given a buffer: every chunk lands in it. */
   readInto(onread: NonNullable<ConnectOptions['onread']>): void {
     this.on('data', (chunk: Buffer) => {

@@ -6,6 +6,7 @@
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { compressionJobs } from '#sluice/transport/compression-jobs.js';
+import { processHold } from '#sluice/transport/process-hold.js';
 import {
   type ConnectOptions,
   SimulatedListener,
@@ -64,9 +65,9 @@ export class SimulatedPlatform {
     );
   }
 
-  /** Timers that would hold the process. */
+  /** What holds the process beside sockets. */
   get holds(): number {
-    return this.refs.size;
+    return this.refs.size + processHold.size;
   }
 
   install(): void {

@@ -144,7 +144,7 @@ describe('a request that is compressed', () => {
       .data(1, over);
     await end.settle();
     const text =
-      'received a compressed message that exceeds 1000 bytes when decompressed (raise maxReceiveMessageLength to accept it)';
+      'received a compressed message that exceeds 1000 bytes when decompressed; raise maxReceiveMessageLength on the server';
     assert.deepEqual(end.call().events, ['message 1000', `cancel: ${text}`]);
     assert.equal(end.peer.field(1, 'grpc-status'), '8');
   });
