@@ -18,7 +18,6 @@ import { checkMessage } from '../transport/message-check.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
-import { listenToAbort } from './abort-signal.ts';
 import type { PickTracker } from './balancer.ts';
 import {
   type CallCredentials,
@@ -26,8 +25,8 @@ import {
   failureOfCredentials,
 } from './call-credentials.ts';
 import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
-import type { CallOptions, ChildCall, MethodSettings, ParentCall } from './call-options.ts';
-import { SIGNAL_ABORTED } from './caller-callbacks.ts';
+import type { CallOptions, MethodSettings } from './call-options.ts';
+import { type BondedCall, CallerBond } from './caller-bond.ts';
 import type { CallLine } from './credentials-line.ts';
 
 const NO_FIELDS: HeaderFields = [];
@@ -38,7 +37,7 @@ interface SentMessage {
 }
 
 /** One attempt of a call, with its transparent retry: all there is to most calls. */
-export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer {
+export class ClientCall implements BondedCall, CallHandle, ClientStreamListener, WheelTimer {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
@@ -68,10 +67,9 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
   /** Ended by its caller, its deadline or a limit of this process, not for want of a backend. */
   endedHere: boolean;
   private readonly maxSendLength: number;
-  /** What the parent knows this call by. */
-  private child: ChildCall | undefined;
+  /** To the caller's signal and the parent call, where there are any. */
+  private bond: CallerBond | undefined;
   private awaitsCredentials: boolean;
-  private onAbort: (() => void) | undefined;
   private stream: ClientStream | undefined;
   /** The balancer's, for the attempt under way. */
   private tracker: PickTracker | undefined;
@@ -119,9 +117,8 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
       this.maxSendLength = stricter(this.maxSendLength, settings.maxRequestBytes);
     }
     this.codec = sendingCodec(options.compress ?? placer.callDefaults.compress);
-    this.child = undefined;
+    this.bond = undefined;
     this.awaitsCredentials = false;
-    this.onAbort = undefined;
     this.stream = undefined;
     this.tracker = undefined;
     this.sent = undefined;
@@ -164,8 +161,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
       this.heldBytes = message.length;
     }
     const { signal, parent, credentials } = this.options;
-    if (parent !== undefined && !this.join(parent)) return;
-    if (signal !== undefined && !this.watch(signal)) return;
+    if ((parent !== undefined || signal !== undefined) && !this.tie()) return;
     if (this.timeoutMs !== Number.POSITIVE_INFINITY) {
       if (this.timeoutMs <= 0) {
         this.refuse(Status.DEADLINE_EXCEEDED, 'the deadline had passed before the call');
@@ -182,27 +178,13 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     return `a request message of ${message.length} bytes exceeds the limit of ${this.maxSendLength}; raise maxSendMessageLength`;
   }
 
-  private join(parent: ParentCall): boolean {
-    const { deadline } = parent;
-    if (deadline !== undefined) {
-      // A deadline is made from this clock, which does not jump when the time of day is set.
-      const nowMs = performance.timeOrigin + performance.now();
-      this.timeoutMs = Math.min(this.timeoutMs, Math.ceil(deadline.getTime() - nowMs));
-      if (this.timeoutMs <= 0) return true;
-    }
-    this.child = { cancel: (reason) => this.onParentCancelled(reason) };
-    parent.follow(this.child);
+  /** False when the call was ended by it. */
+  private tie(): boolean {
+    const bond = new CallerBond(this.options, this);
+    this.bond = bond;
+    this.timeoutMs = Math.min(this.timeoutMs, bond.parentMs);
+    bond.tie();
     return !this.ended;
-  }
-
-  private watch(signal: AbortSignal): boolean {
-    if (signal.aborted) {
-      this.finish(Status.CANCELLED, `${SIGNAL_ABORTED} before the call`, NO_FIELDS);
-      return false;
-    }
-    this.onAbort = () => this.cancel(SIGNAL_ABORTED);
-    listenToAbort(signal, this.onAbort);
-    return true;
   }
 
   /**
@@ -259,7 +241,9 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
   }
 
   /** The call that this one is made for is over for its caller. */
-  private onParentCancelled(reason: string): void {
+  onParentCancelled(reason: string): void {
+    // Its deadline has passed, which is told before anything else.
+    if (this.timeoutMs <= 0 && this.options.parent?.deadline !== undefined) return;
     // Both have the same deadline: whoever notices first, the status is the same.
     if (this.isPastDeadline()) this.onTimer();
     else this.cancel(`the parent call was cancelled: ${reason}`);
@@ -473,8 +457,7 @@ export class ClientCall implements CallHandle, ClientStreamListener, WheelTimer 
     this.endTracking(code, trailers);
     if (this.inLine) this.line.withdraw(this);
     if (this.wheelSlot >= 0) this.placer.wheel.remove(this);
-    if (this.onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.onAbort);
-    if (this.child !== undefined) this.options.parent?.unfollow(this.child);
+    this.bond?.release();
     // The caller may hold the call for longer than what it sent.
     if (!this.committed) this.commit();
     this.listener.onEnd(code, details, Metadata.fromFields(trailers));

@@ -1,6 +1,6 @@
-// What ties a call with several attempts to whoever made it: the signal and the parent call, which
-// end it between two attempts as well.
-// Invariant: nothing is called after `release`. Not here: the same of a single attempt (call.ts).
+// What ties a call, of one attempt or of several, to whoever made it: the signal and the parent call,
+// either of which may end it at any time.
+// Invariant: nothing is called after `release`. Not here: what an end means to the call (call.ts).
 
 import { listenToAbort } from './abort-signal.ts';
 import type { CallOptions, ChildCall } from './call-options.ts';
