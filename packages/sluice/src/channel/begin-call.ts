@@ -4,7 +4,7 @@
 
 import type { MethodKind } from '../grpc/method.ts';
 import { ClientCall } from './call.ts';
-import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
+import type { CallHandle, CallPlacer, FieldsListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import type { AnyMethod } from './typed-messages.ts';
 
@@ -16,7 +16,7 @@ export function beginCall(
   placer: CallPlacer,
   path: string,
   options: CallOptions,
-  listener: CallListener,
+  listener: FieldsListener,
 ): CallHandle {
   const retry = placer.retryOf(path);
   if (retry !== undefined) return retry.newCall(path, options, listener);

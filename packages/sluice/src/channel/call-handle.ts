@@ -3,17 +3,16 @@
 // Invariant: callbacks come from inside the transport and are called in the order of the wire.
 // Not here: what a call does (call.ts), its options (call-options.ts).
 
-import type { Metadata } from '../grpc/metadata.ts';
+import { Metadata } from '../grpc/metadata.ts';
 import type { Status } from '../grpc/status.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 import type { CallDefaults, CallOptions, MethodSettings } from './call-options.ts';
 import type { CallLine, CredentialsLine } from './credentials-line.ts';
 
-/** Who makes a call at the callback level. Exceptions thrown here are bugs and crash the process. */
-export interface CallListener {
-  onHeader(header: Metadata): void;
+interface MessageListener {
   /**
    * A message that was asked for with `request`; the buffer is the listener's to keep. `compressed`
    * says whether it came like that.
@@ -21,8 +20,47 @@ export interface CallListener {
   onMessage(message: Buffer, compressed: boolean): void;
   /** Room again after `send` said false. */
   onWritable(): void;
+}
+
+/** Who makes a call at the callback level. Exceptions thrown here are bugs and crash the process. */
+export interface CallListener extends MessageListener {
+  onHeader(header: Metadata): void;
   /** The last thing a call does. */
   onEnd(code: Status, details: string, trailer: Metadata): void;
+}
+
+/**
+ * The same inside a channel: fields as they came, because most callers never read them and a call
+ * without Metadata is a cheaper one.
+ */
+export interface FieldsListener extends MessageListener {
+  onHeader(header: HeaderFields): void;
+  onEnd(code: Status, details: string, trailer: HeaderFields): void;
+}
+
+/** Hands what a call hears to a listener of Metadata. */
+export class MetadataReader implements FieldsListener {
+  private readonly listener: CallListener;
+
+  constructor(listener: CallListener) {
+    this.listener = listener;
+  }
+
+  onHeader(header: HeaderFields): void {
+    this.listener.onHeader(Metadata.fromFields(header));
+  }
+
+  onMessage(message: Buffer, compressed: boolean): void {
+    this.listener.onMessage(message, compressed);
+  }
+
+  onWritable(): void {
+    this.listener.onWritable();
+  }
+
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
+    this.listener.onEnd(code, details, Metadata.fromFields(trailer));
+  }
 }
 
 /** A call as whoever makes it sees it, whatever it consists of. */
@@ -50,7 +88,7 @@ export interface CallHandle {
 
 /** Makes the calls of a method that a retry or hedging policy applies to. */
 export interface RetrySource {
-  newCall(path: string, options: CallOptions, listener: CallListener): CallHandle;
+  newCall(path: string, options: CallOptions, listener: FieldsListener): CallHandle;
 }
 
 /**

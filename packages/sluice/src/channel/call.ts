@@ -5,9 +5,7 @@
 // gRFC A6 "transparent retries". Not here: which connection is used (placement.ts).
 // Longer than 400 lines because a call may cost one object, and so all of its state is here.
 
-import type { MessageCodec } from '../grpc/compression-codec.ts';
 import { sendingCodec } from '../grpc/compression-names.ts';
-import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientStream, ClientStreamListener } from '../transport/client-stream.ts';
@@ -24,7 +22,7 @@ import {
   credentialFields,
   failureOfCredentials,
 } from './call-credentials.ts';
-import type { CallHandle, CallListener, CallPlacer } from './call-handle.ts';
+import type { CallHandle, CallPlacer, FieldsListener } from './call-handle.ts';
 import type { CallOptions, MethodSettings } from './call-options.ts';
 import { type BondedCall, CallerBond } from './caller-bond.ts';
 import type { CallLine } from './credentials-line.ts';
@@ -56,7 +54,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   readonly path: string;
   readonly waitForReady: boolean;
   private readonly placer: CallPlacer;
-  private readonly listener: CallListener;
+  private readonly listener: FieldsListener;
   private readonly options: CallOptions;
   private readonly settings: MethodSettings | undefined;
   /** Request metadata, flat. */
@@ -66,7 +64,6 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   elapsedMs: number;
   /** Ended by its caller, its deadline or a limit of this process, not for want of a backend. */
   endedHere: boolean;
-  private readonly maxSendLength: number;
   /** To the caller's signal and the parent call, where there are any. */
   private bond: CallerBond | undefined;
   private awaitsCredentials: boolean;
@@ -75,17 +72,13 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   private tracker: PickTracker | undefined;
   private sent: SentMessage[] | undefined;
   private first: Uint8Array | undefined;
-  private firstIsLast: boolean;
   private committed: boolean;
   private retried: boolean;
   private ended: boolean;
   /** Messages asked for and not here yet. */
   private wanted: number;
-  private headSeen: boolean;
-  /** Compresses what is sent; undefined for no compression. */
-  private readonly codec: MessageCodec | undefined;
 
-  constructor(placer: CallPlacer, path: string, options: CallOptions, listener: CallListener) {
+  constructor(placer: CallPlacer, path: string, options: CallOptions, listener: FieldsListener) {
     this.wheelNext = undefined;
     this.wheelPrevious = undefined;
     this.wheelSlot = -1;
@@ -111,24 +104,18 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     }
     this.elapsedMs = 0;
     this.endedHere = false;
-    this.maxSendLength = options.maxSendMessageLength ?? placer.callDefaults.maxSendMessageLength;
-    if (settings !== undefined) {
-      this.timeoutMs = stricter(this.timeoutMs, settings.timeoutMs);
-      this.maxSendLength = stricter(this.maxSendLength, settings.maxRequestBytes);
-    }
-    this.codec = sendingCodec(options.compress ?? placer.callDefaults.compress);
+    if (settings !== undefined) this.timeoutMs = stricter(this.timeoutMs, settings.timeoutMs);
+    if (options.compress !== undefined) sendingCodec(options.compress);
     this.bond = undefined;
     this.awaitsCredentials = false;
     this.stream = undefined;
     this.tracker = undefined;
     this.sent = undefined;
     this.first = undefined;
-    this.firstIsLast = false;
     this.committed = false;
     this.retried = false;
     this.ended = false;
     this.wanted = 0;
-    this.headSeen = false;
     placer.counts.started += 1;
   }
 
@@ -152,12 +139,12 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   /** Begins; `message` is the whole request of a call that sends one. */
   start(message: Uint8Array | undefined): void {
     if (message !== undefined) {
-      if (message.length > this.maxSendLength) {
-        this.abandon(Status.RESOURCE_EXHAUSTED, this.tooLong(message));
+      const tooLong = this.tooLong(message);
+      if (tooLong !== undefined) {
+        this.abandon(Status.RESOURCE_EXHAUSTED, tooLong);
         return;
       }
       this.first = message;
-      this.firstIsLast = true;
       this.heldBytes = message.length;
     }
     const { signal, parent, credentials } = this.options;
@@ -174,8 +161,12 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     else this.fetchCredentials(common, credentials);
   }
 
-  private tooLong(message: Uint8Array): string {
-    return `a request message of ${message.length} bytes exceeds the limit of ${this.maxSendLength}; raise maxSendMessageLength`;
+  private tooLong(message: Uint8Array): string | undefined {
+    const { options, placer, settings } = this;
+    const own = options.maxSendMessageLength ?? placer.callDefaults.maxSendMessageLength;
+    const most = settings === undefined ? own : stricter(own, settings.maxRequestBytes);
+    if (message.length <= most) return undefined;
+    return `a request message of ${message.length} bytes exceeds the limit of ${most}; raise maxSendMessageLength`;
   }
 
   /** False when the call was ended by it. */
@@ -194,8 +185,9 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   send(message: Uint8Array): boolean {
     checkMessage(message, 'request');
     if (this.ended) return true;
-    if (message.length > this.maxSendLength) {
-      this.abandon(Status.RESOURCE_EXHAUSTED, this.tooLong(message));
+    const tooLong = this.tooLong(message);
+    if (tooLong !== undefined) {
+      this.abandon(Status.RESOURCE_EXHAUSTED, tooLong);
       return true;
     }
     this.keep(message, false);
@@ -346,7 +338,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
       this.fields,
       this.remainingMs(),
       this.maxReceiveLength(transport),
-      this.codec,
+      sendingCodec(this.options.compress ?? this.placer.callDefaults.compress),
     );
     if (stream === undefined) return false;
     this.stream = stream;
@@ -356,7 +348,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     }
     // Before anything that tells the listener, which may ask for more from there.
     if (this.wanted > 0) stream.request(this.wanted);
-    if (this.first !== undefined) stream.send(this.first, this.firstIsLast);
+    if (this.first !== undefined) stream.send(this.first, true);
     if (this.sent !== undefined) this.replay(stream, this.sent);
     return true;
   }
@@ -400,9 +392,8 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   // ClientStreamListener.
 
   onHead(head: ResponseHead): void {
-    this.headSeen = true;
     if (!this.committed) this.commit();
-    this.listener.onHeader(Metadata.fromFields(head.metadataFields));
+    this.listener.onHeader(head.metadataFields);
   }
 
   onMessage(message: Buffer, compressed: boolean): void {
@@ -424,7 +415,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   }
 
   onEnd(code: Status, details: string, trailers: HeaderFields, unprocessed: boolean): void {
-    const again = unprocessed && !this.committed && !this.headSeen && !this.ended;
+    const again = unprocessed && !this.committed && !this.ended;
     // Never written: any number of times. Refused by the server: once (gRFC A6).
     if (again && (this.stream?.written === false || !this.retried)) {
       if (this.stream?.written !== false) this.retried = true;
@@ -460,7 +451,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     this.bond?.release();
     // The caller may hold the call for longer than what it sent.
     if (!this.committed) this.commit();
-    this.listener.onEnd(code, details, Metadata.fromFields(trailers));
+    this.listener.onEnd(code, details, trailers);
   }
 }
 

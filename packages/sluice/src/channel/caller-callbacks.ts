@@ -2,9 +2,10 @@
 // Invariant: what a caller's own code throws ends its call, and is what the caller sees, before any
 // status.
 
-import type { Metadata } from '../grpc/metadata.ts';
+import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { CallHandle } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
@@ -41,12 +42,13 @@ function tellPeer(caller: Caller): void {
 }
 
 /** Response headers came. */
-export function tellHeader(caller: Caller, header: Metadata): void {
+export function tellHeader(caller: Caller, header: HeaderFields): void {
   if (caller.onPeer !== undefined) tellPeer(caller);
+  const { onHeader } = caller.options;
   // It has thrown, and ended the call.
-  if (caller.failure !== undefined) return;
+  if (onHeader === undefined || caller.failure !== undefined) return;
   try {
-    caller.options.onHeader?.(header);
+    onHeader(Metadata.fromFields(header));
   } catch (error) {
     caller.failure = { error };
     caller.call?.cancel('onHeader threw');
@@ -58,18 +60,22 @@ export function tellTrailer(
   caller: Caller,
   code: Status,
   details: string,
-  trailer: Metadata,
+  trailer: HeaderFields,
 ): Failure | undefined {
   if (caller.onPeer !== undefined) tellPeer(caller);
-  try {
-    caller.options.onTrailer?.(trailer);
-  } catch (error) {
-    caller.failure ??= { error };
+  const { onTrailer } = caller.options;
+  if (onTrailer !== undefined) {
+    try {
+      onTrailer(Metadata.fromFields(trailer));
+    } catch (error) {
+      caller.failure ??= { error };
+    }
   }
   if (caller.failure !== undefined || code === Status.OK) return caller.failure;
   const cause = code === Status.CANCELLED ? causeOf(caller.options, details) : undefined;
-  if (cause === undefined) return { error: StatusError.ended(code, details, trailer) };
-  return { error: StatusError.refusal(code, details, { cause, metadata: trailer }) };
+  const metadata = Metadata.fromFields(trailer);
+  if (cause === undefined) return { error: StatusError.ended(code, details, metadata) };
+  return { error: StatusError.refusal(code, details, { cause, metadata }) };
 }
 
 /** The reason of the signal that has ended a call; undefined for another end. */

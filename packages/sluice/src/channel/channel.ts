@@ -6,7 +6,7 @@ import type { Method } from '../grpc/method.ts';
 import type { RuntimeStats } from '../transport/connection-stats.ts';
 import { beginCall, type CallTarget } from './begin-call.ts';
 import { checkCallOptions, NO_OPTIONS } from './call-arguments.ts';
-import type { CallHandle, CallListener } from './call-handle.ts';
+import { type CallHandle, type CallListener, MetadataReader } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import {
   startBidiStreaming,
@@ -114,7 +114,7 @@ export class Channel {
    */
   call(path: string, options: CallOptions, listener: CallListener): Call {
     checkCallOptions(options);
-    const call = beginCall(this.core, path, options, listener);
+    const call = beginCall(this.core, path, options, new MetadataReader(listener));
     call.start(undefined);
     return call;
   }

@@ -1,24 +1,25 @@
 // The response messages of a streaming call, as an async iterable.
 // Invariants: nothing is read ahead of the iteration; leaving it early cancels the call.
 
-import type { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
 import { DONE, type MessageDecoder, MessageQueue } from '../transport/message-queue.ts';
 import type { Peer } from '../transport/peer.ts';
-import type { CallHandle, CallListener } from './call-handle.ts';
+import type { CallHandle, FieldsListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
 import type { RequestListener } from './request-pump.ts';
 import { type AnyMethod, decodeResponse } from './typed-messages.ts';
 
+const NO_FIELDS: HeaderFields = [];
 const NEVER_BEGUN = { request: (): void => {} };
 
 /** Messages in order; ends with the call, throws its StatusError unless it ended with OK. */
 export class ResponseStream
   implements
-    CallListener,
+    FieldsListener,
     Caller,
     RequestListener,
     MessageDecoder<unknown>,
@@ -71,7 +72,7 @@ export class ResponseStream
   /** What the iteration hands out; a message that is none ends call and iteration. */
   decode(bytes: Buffer): unknown {
     try {
-      return decodeResponse(this.method, bytes, undefined);
+      return decodeResponse(this.method, bytes, NO_FIELDS);
     } catch (error) {
       this.messages.end(undefined);
       this.messages.forgive();
@@ -80,7 +81,7 @@ export class ResponseStream
     }
   }
 
-  onHeader(header: Metadata): void {
+  onHeader(header: HeaderFields): void {
     tellHeader(this, header);
   }
 
@@ -92,7 +93,7 @@ export class ResponseStream
     this.room?.open();
   }
 
-  onEnd(code: Status, details: string, trailer: Metadata): void {
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
     this.room?.close();
     this.messages.end(tellTrailer(this, code, details, trailer)?.error);
   }

@@ -4,14 +4,15 @@
 
 import { Metadata } from '../grpc/metadata.ts';
 import type { Status } from '../grpc/status.ts';
-import type { CallListener } from './call-handle.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { FieldsListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import type { StreamCallResponse } from './interceptor.ts';
 import { ResponseStream } from './response-stream.ts';
 import type { AnyMethod } from './typed-messages.ts';
 
 /** The listener of one attempt. */
-export class StreamAttempt implements CallListener {
+export class StreamAttempt implements FieldsListener {
   readonly responses: ResponseStream;
   /** Settles with the headers or, before them, with the end. */
   readonly response: Promise<StreamCallResponse>;
@@ -36,9 +37,9 @@ export class StreamAttempt implements CallListener {
     this.onOver = listener;
   }
 
-  onHeader(header: Metadata): void {
+  onHeader(header: HeaderFields): void {
     this.responses.onHeader(header);
-    this.answer(header);
+    this.answer(Metadata.fromFields(header));
   }
 
   onMessage(message: Buffer): void {
@@ -49,9 +50,9 @@ export class StreamAttempt implements CallListener {
     this.responses.onWritable();
   }
 
-  onEnd(code: Status, details: string, trailer: Metadata): void {
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
     this.onOver();
-    this.trailer.merge(trailer);
+    this.trailer.merge(Metadata.fromFields(trailer));
     this.responses.onEnd(code, details, trailer);
     if (this.answered) return;
     // Nothing can have come but the end: it fails the response, or leaves it empty.

@@ -3,10 +3,11 @@
 // Invariant: what a codec throws becomes INTERNAL of one call and says which way it failed.
 
 import { keepMark } from '../grpc/compression-mark.ts';
-import type { Metadata } from '../grpc/metadata.ts';
+import { Metadata } from '../grpc/metadata.ts';
 import type { Method } from '../grpc/method.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
 import { checkMessage } from '../transport/message-check.ts';
 
 /** A method whose messages are known to its codecs only. */
@@ -33,13 +34,14 @@ export function encodeRequest(method: AnyMethod | undefined, message: unknown): 
 export function decodeResponse(
   method: AnyMethod | undefined,
   bytes: Buffer,
-  metadata: Metadata | undefined,
+  trailer: HeaderFields,
 ): unknown {
   if (method === undefined) return bytes;
   try {
     return method.response.decode(bytes);
   } catch (error) {
     const details = `cannot decode the response of ${method.path}: ${reasonOf(error)}`;
+    const metadata = Metadata.fromFields(trailer);
     throw new StatusError(Status.INTERNAL, details, { cause: error, metadata });
   }
 }

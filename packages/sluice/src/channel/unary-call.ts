@@ -1,12 +1,13 @@
 // A call with one response message, as a promise.
 // Invariant: settles exactly once; a response of none or of two messages is an error of the server.
 
-import type { Metadata } from '../grpc/metadata.ts';
+import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { WriteRoom } from '../transport/message-pump.ts';
 import type { Peer } from '../transport/peer.ts';
-import type { CallHandle, CallListener } from './call-handle.ts';
+import type { CallHandle, FieldsListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type Caller, type Failure, tellHeader, tellTrailer } from './caller-callbacks.ts';
 import type { RequestListener } from './request-pump.ts';
@@ -16,7 +17,7 @@ type Resolve = (message: unknown) => void;
 type Reject = (error: unknown) => void;
 
 /** Collects one response message and settles a promise with it, or with a StatusError. */
-export class UnaryCall implements CallListener, Caller, RequestListener {
+export class UnaryCall implements FieldsListener, Caller, RequestListener {
   readonly options: CallOptions;
   call: CallHandle | undefined;
   room: WriteRoom | undefined;
@@ -52,7 +53,7 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
     call.start(request);
   }
 
-  onHeader(header: Metadata): void {
+  onHeader(header: HeaderFields): void {
     tellHeader(this, header);
   }
 
@@ -68,14 +69,14 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
     this.room?.open();
   }
 
-  onEnd(code: Status, details: string, trailer: Metadata): void {
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
     this.room?.close();
     const failure = tellTrailer(this, code, details, trailer);
     if (failure !== undefined) {
       this.reject(failure.error);
     } else if (this.message === undefined) {
       const text = 'the server sent status OK without a message';
-      this.reject(StatusError.ended(Status.INTERNAL, text, trailer));
+      this.reject(StatusError.ended(Status.INTERNAL, text, Metadata.fromFields(trailer)));
     } else if (this.method === undefined) {
       this.resolve(this.message);
     } else {
@@ -83,7 +84,7 @@ export class UnaryCall implements CallListener, Caller, RequestListener {
     }
   }
 
-  private decode(method: AnyMethod, message: Buffer, trailer: Metadata): void {
+  private decode(method: AnyMethod, message: Buffer, trailer: HeaderFields): void {
     let answer: unknown;
     try {
       answer = decodeResponse(method, message, trailer);

@@ -3,9 +3,9 @@
 // Invariant: once it is over its owner hears nothing of it.
 // Not here: when attempts begin and which one counts (retried-call.ts), the wire (../call.ts).
 
-import type { Metadata } from '../../grpc/metadata.ts';
 import type { Status } from '../../grpc/status.ts';
-import type { CallHandle, CallListener } from '../call-handle.ts';
+import type { HeaderFields } from '../../hpack/header-fields.ts';
+import type { CallHandle, FieldsListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
 import type { ReplayBuffer } from './replay-buffer.ts';
 
@@ -28,7 +28,7 @@ export interface AttemptStarter {
   newAttempt(
     path: string,
     options: CallOptions,
-    listener: CallListener,
+    listener: FieldsListener,
     previous: number,
     elapsedMs: number,
   ): AttemptHandle;
@@ -36,14 +36,14 @@ export interface AttemptStarter {
 
 /** Whose attempts they are. */
 export interface AttemptOwner {
-  onAttemptHeader(attempt: Attempt, header: Metadata): void;
+  onAttemptHeader(attempt: Attempt, header: HeaderFields): void;
   onAttemptMessage(message: Buffer, compressed: boolean): void;
   onAttemptWritable(attempt: Attempt): void;
-  onAttemptEnd(attempt: Attempt, code: Status, details: string, trailer: Metadata): void;
+  onAttemptEnd(attempt: Attempt, code: Status, details: string, trailer: HeaderFields): void;
 }
 
 /** The listener of one attempt, and its place in the request. */
-export class Attempt implements CallListener {
+export class Attempt implements FieldsListener {
   /** Attempts that were made before. */
   readonly previous: number;
   readonly handle: AttemptHandle;
@@ -96,9 +96,9 @@ export class Attempt implements CallListener {
     return this.writable;
   }
 
-  // CallListener.
+  // FieldsListener.
 
-  onHeader(header: Metadata): void {
+  onHeader(header: HeaderFields): void {
     if (!this.over) this.owner.onAttemptHeader(this, header);
   }
 
@@ -111,7 +111,7 @@ export class Attempt implements CallListener {
     if (!this.over) this.owner.onAttemptWritable(this);
   }
 
-  onEnd(code: Status, details: string, trailer: Metadata): void {
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
     if (this.over) return;
     this.over = true;
     this.owner.onAttemptEnd(this, code, details, trailer);

@@ -3,7 +3,7 @@
 
 import { metadataCharge } from '../../transport/head-charge.ts';
 import { ClientCall } from '../call.ts';
-import type { CallListener, CallPlacer } from '../call-handle.ts';
+import type { CallPlacer, FieldsListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
 import type { AttemptHandle, AttemptStarter } from './attempt.ts';
 import { PREVIOUS_ATTEMPTS } from './pushback.ts';
@@ -19,7 +19,7 @@ export class ClientAttempts implements AttemptStarter {
   newAttempt(
     path: string,
     options: CallOptions,
-    listener: CallListener,
+    listener: FieldsListener,
     previous: number,
     elapsedMs: number,
   ): AttemptHandle {

@@ -4,6 +4,7 @@
 // "Exposed Retry Metadata".
 
 import { Metadata } from '../../grpc/metadata.ts';
+import type { HeaderFields } from '../../hpack/header-fields.ts';
 
 /** The request header, and the field of a response, that says how many attempts came before. */
 export const PREVIOUS_ATTEMPTS: string = 'grpc-previous-rpc-attempts';
@@ -18,17 +19,16 @@ const PUSHBACK = 'grpc-retry-pushback-ms';
 const MAX_INT32 = 0x7fff_ffff;
 
 /** Milliseconds after which to try again, NEVER or NO_PUSHBACK. */
-export function pushbackMs(trailer: Metadata): number {
-  if (!trailer.has(PUSHBACK)) return NO_PUSHBACK;
-  const values = trailer.getAll(PUSHBACK);
+export function pushbackMs(trailer: HeaderFields): number {
+  const values = Metadata.fromFields(trailer).getAll(PUSHBACK);
+  if (values.length === 0) return NO_PUSHBACK;
   const value = values[0] ?? '';
   if (values.length !== 1 || !/^(?:0|[1-9]\d{0,9})$/.test(value)) return NEVER;
   const ms = Number(value);
   return ms <= MAX_INT32 ? ms : NEVER;
 }
 
-/** The metadata of a response with the number of attempts before it, where there were any. */
-export function withPreviousAttempts(metadata: Metadata, previous: number): Metadata {
-  if (previous === 0) return metadata;
-  return Metadata.fromFields([PREVIOUS_ATTEMPTS, String(previous)]).merge(metadata);
+/** The fields of a response with the number of attempts before it, where there were any. */
+export function withPreviousAttempts(fields: HeaderFields, previous: number): HeaderFields {
+  return previous === 0 ? fields : [PREVIOUS_ATTEMPTS, String(previous), ...fields];
 }

@@ -5,13 +5,14 @@
 // gRFC A6. Not here: an attempt with its transparent retry (../call.ts), the plan (attempt-plan.ts).
 // Longer than 400 lines because the attempts of a call are one state.
 
-import { Metadata } from '../../grpc/metadata.ts';
+import type { Metadata } from '../../grpc/metadata.ts';
 import { Status, statusName } from '../../grpc/status.ts';
+import type { HeaderFields } from '../../hpack/header-fields.ts';
 import { headCharge, metadataCharge } from '../../transport/head-charge.ts';
 import { checkMessage } from '../../transport/message-check.ts';
 import type { Peer } from '../../transport/peer.ts';
 import type { WheelTimer } from '../../transport/timer-wheel.ts';
-import type { CallHandle, CallListener } from '../call-handle.ts';
+import type { CallHandle, FieldsListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
 import { type BondedCall, CallerBond } from '../caller-bond.ts';
 import { Attempt, type AttemptOwner, dropAttempts } from './attempt.ts';
@@ -32,7 +33,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   private readonly plan: AttemptPlan;
   private readonly path: string;
   private readonly options: CallOptions;
-  private readonly listener: CallListener;
+  private readonly listener: FieldsListener;
   /** As they were when the call was made: the caller may change them between attempts. */
   private readonly metadata: Metadata | undefined;
   /** What attempts are made with. */
@@ -74,7 +75,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     path: string,
     configuredMs: number | undefined,
     options: CallOptions,
-    listener: CallListener,
+    listener: FieldsListener,
   ) {
     this.wheelNext = undefined;
     this.wheelPrevious = undefined;
@@ -188,7 +189,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   }
 
   abandon(code: Status, details: string): void {
-    this.finish(code, details, new Metadata());
+    this.finish(code, details, []);
   }
 
   onParentCancelled(reason: string): void {
@@ -296,7 +297,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
 
   // AttemptOwner.
 
-  onAttemptHeader(attempt: Attempt, header: Metadata): void {
+  onAttemptHeader(attempt: Attempt, header: HeaderFields): void {
     if (this.committed === undefined) this.commit(attempt);
     if (this.ended) return;
     this.headSeen = true;
@@ -315,7 +316,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     this.listener.onWritable();
   }
 
-  onAttemptEnd(attempt: Attempt, code: Status, details: string, trailer: Metadata): void {
+  onAttemptEnd(attempt: Attempt, code: Status, details: string, trailer: HeaderFields): void {
     this.live.splice(this.live.indexOf(attempt), 1);
     const { endedHere } = attempt.handle;
     const askedMs = endedHere ? NO_PUSHBACK : pushbackMs(trailer);
@@ -394,7 +395,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
 
   // The end.
 
-  private finish(code: Status, details: string, trailer: Metadata): void {
+  private finish(code: Status, details: string, trailer: HeaderFields): void {
     if (this.ended) return;
     this.end(details);
     this.listener.onEnd(code, details, trailer);

@@ -8,7 +8,7 @@ import type { LimitReading } from '../../transport/admission.ts';
 import { type Clock, systemClock, type TimerHandle } from '../../transport/clock.ts';
 import type { RetryCounts } from '../../transport/connection-stats.ts';
 import type { TimerWheel } from '../../transport/timer-wheel.ts';
-import type { CallHandle, CallListener, RetrySource } from '../call-handle.ts';
+import type { CallHandle, FieldsListener, RetrySource } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
 import type { ResolvedMethodConfig } from '../method-configs.ts';
 import type { RetryThrottling } from '../service-config.ts';
@@ -71,7 +71,7 @@ export class RetryCalls implements RetrySource, RetryHost {
     return config.retry === undefined && config.hedging === undefined ? undefined : this;
   }
 
-  newCall(path: string, options: CallOptions, listener: CallListener): CallHandle {
+  newCall(path: string, options: CallOptions, listener: FieldsListener): CallHandle {
     const config = this.configOf(path);
     const plan = config === undefined ? SINGLE_ATTEMPT : this.planFor(config);
     return new RetriedCall(this, plan, path, config?.timeoutMs, options, listener);

@@ -2,7 +2,7 @@
 // clock that the test turns. `finish` asserts that nothing stays behind.
 
 import assert from 'node:assert/strict';
-import type { CallHandle, CallListener } from '#sluice/channel/call-handle.js';
+import type { CallHandle, FieldsListener } from '#sluice/channel/call-handle.js';
 import type { CallOptions } from '#sluice/channel/call-options.js';
 import type { ResolvedMethodConfig } from '#sluice/channel/method-configs.js';
 import type { AttemptHandle, AttemptStarter } from '#sluice/channel/retry/attempt.js';
@@ -10,6 +10,7 @@ import { RetryBufferAccount } from '#sluice/channel/retry/replay-buffer.js';
 import { RetryCalls } from '#sluice/channel/retry/retry-calls.js';
 import { Metadata } from '#sluice/grpc/metadata.js';
 import { Status, statusName } from '#sluice/grpc/status.js';
+import type { HeaderFields } from '#sluice/hpack/header-fields.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
@@ -73,9 +74,9 @@ export class ScriptedAttempt implements AttemptHandle {
   readonly options: CallOptions;
   readonly previous: number;
   readonly elapsedMs: number;
-  private readonly listener: CallListener;
+  private readonly listener: FieldsListener;
 
-  constructor(options: CallOptions, listener: CallListener, previous: number, elapsedMs: number) {
+  constructor(options: CallOptions, listener: FieldsListener, previous: number, elapsedMs: number) {
     this.options = options;
     this.listener = listener;
     this.previous = previous;
@@ -121,7 +122,7 @@ export class ScriptedAttempt implements AttemptHandle {
   }
 
   header(fields: Record<string, string> = {}): void {
-    this.listener.onHeader(new Metadata(fields));
+    this.listener.onHeader(new Metadata(fields).toFields());
   }
 
   message(text: string): void {
@@ -131,7 +132,7 @@ export class ScriptedAttempt implements AttemptHandle {
   end(code: Status, details: string = statusName(code), trailer: Metadata = new Metadata()): void {
     assert.equal(this.isEnded, false, 'an attempt ends once');
     this.isEnded = true;
-    this.listener.onEnd(code, details, trailer);
+    this.listener.onEnd(code, details, trailer.toFields());
   }
 
   /** A limit of this process says no. */
@@ -141,14 +142,14 @@ export class ScriptedAttempt implements AttemptHandle {
 }
 
 /** A call, and what its caller hears: one line for each event. */
-export class HeardCall implements CallListener {
+export class HeardCall implements FieldsListener {
   readonly events: string[] = [];
   header: Metadata = new Metadata();
   trailer: Metadata = new Metadata();
   handle: CallHandle | undefined = undefined;
 
-  onHeader(header: Metadata): void {
-    this.header = header;
+  onHeader(header: HeaderFields): void {
+    this.header = Metadata.fromFields(header);
     this.events.push('header');
   }
 
@@ -160,8 +161,8 @@ export class HeardCall implements CallListener {
     this.events.push('writable');
   }
 
-  onEnd(code: Status, details: string, trailer: Metadata): void {
-    this.trailer = trailer;
+  onEnd(code: Status, details: string, trailer: HeaderFields): void {
+    this.trailer = Metadata.fromFields(trailer);
     this.events.push(`${statusName(code)}: ${details}`);
   }
 
@@ -198,7 +199,7 @@ export class Scripted implements AttemptStarter {
   newAttempt(
     path: string,
     options: CallOptions,
-    listener: CallListener,
+    listener: FieldsListener,
     previous: number,
     elapsedMs: number,
   ): ScriptedAttempt {
