@@ -26,6 +26,9 @@ const LAYERS = [
 const PURE_LAYERS = new Set(['hpack', 'frames', 'grpc', 'service']);
 const PURE_BUILTINS = new Set(['node:buffer', 'node:util', 'node:util/types', 'node:zlib']);
 const SOCKET_BUILTINS = new Set(['node:net', 'node:tls', 'node:dgram', 'node:http2']);
+const HTTP_BUILTINS = new Set(['node:http', 'node:https']);
+/** What has to do with browsers: the page for them. */
+const HTTP_FILES = /^page(?:-[a-z-]+)?\.ts$/;
 const MICRO_BENCHMARK = /[\\/]bench[\\/]src[\\/]micro[\\/]/;
 const SOCKET_LAYER = 'transport';
 const DOCUMENTED_LAYERS = new Set(['service', 'channel', 'server', 'api', 'services']);
@@ -179,6 +182,7 @@ function checkLayer(file, src, text, imports, report) {
       report(offset, 'layer', `${specifier}: inside the package, import the file itself`);
     } else {
       checkBuiltin(layer, specifier, offset, report);
+      checkHttp(layer, basename(file), specifier, offset, report);
     }
   }
   if (PURE_LAYERS.has(layer)) {
@@ -200,6 +204,13 @@ function checkBuiltin(layer, specifier, offset, report) {
   } else if (SOCKET_BUILTINS.has(specifier) && layer !== SOCKET_LAYER) {
     report(offset, 'socket', `${specifier} in ${layer}: only ${SOCKET_LAYER} touches sockets`);
   }
+}
+
+/** Other servers than ours have one place: the page of the services. */
+function checkHttp(layer, name, specifier, offset, report) {
+  if (!HTTP_BUILTINS.has(specifier)) return;
+  if (layer === 'services' && HTTP_FILES.test(name)) return;
+  report(offset, 'socket', `${specifier} in ${layer}: only the page of services speaks HTTP/1`);
 }
 
 /** Public means: exported in channel, server or api, or re-exported by index.ts. */

@@ -41,6 +41,12 @@ const BROKEN = [
   ['an import of the package itself', 'server/a.ts', `import { f } from 'sluice';`, '3 layer'],
   ['a folder that is no layer', 'misc/a.ts', '', '1 layer'],
   ['a socket in the server', 'server/a.ts', `import { connect } from 'node:net';`, '3 socket'],
+  [
+    'a web server outside the page',
+    'services/a.ts',
+    `import { createServer } from 'node:http';`,
+    '3 socket',
+  ],
   ['a socket type in a channel', 'channel/a.ts', `import type { T } from 'node:tls';`, '3 socket'],
   ['a built-in in a pure layer', 'hpack/a.ts', `import fs from 'node:fs';`, '3 pure'],
   ['a timer in a pure layer', 'frames/a.ts', 'setTimeout(f, 1);', '3 pure'],

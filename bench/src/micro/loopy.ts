@@ -32,6 +32,7 @@ const silent: LoopyListener = {
   onCallBytes() {},
   onCloseWritten() {},
   onTurnEnd() {},
+  onQueueGrown: () => true,
 };
 
 /** A loopy whose turns are run by hand, over a socket that drops what it is given. */

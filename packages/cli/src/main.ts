@@ -5,11 +5,15 @@
 import { createRequire } from 'node:module';
 import { parseStormOptions, STORM_HELP } from './storm/options.ts';
 import { storm } from './storm/storm.ts';
+import { watchStorm } from './storm/watch.ts';
+import { parseTopOptions, TOP_HELP } from './top/options.ts';
+import { top } from './top/top.ts';
 
 const HELP = `usage: sluice <command> [options]
 
 commands:
   storm      Sluice and @grpc/grpc-js under far more load than the server drains
+  top        what a running process holds and waits for, live
 
 options:
   --help     this text, or a command's
@@ -37,8 +41,23 @@ async function runStorm(args: readonly string[]): Promise<number> {
       return 0;
     case 'fault':
       return fault(parsed.why);
+    case 'watch':
+      return watchStorm(parsed.options);
     case 'run':
       return storm(parsed.options);
+  }
+}
+
+async function runTop(args: readonly string[]): Promise<number> {
+  const parsed = parseTopOptions(args, process.stdout.isTTY === true);
+  switch (parsed.kind) {
+    case 'help':
+      process.stdout.write(TOP_HELP);
+      return 0;
+    case 'fault':
+      return fault(parsed.why);
+    case 'run':
+      return top(parsed.options);
   }
 }
 
@@ -55,6 +74,8 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'storm':
       return runStorm(rest);
+    case 'top':
+      return runTop(rest);
     default:
       return fault(`unknown command '${command}'; see 'sluice --help'`);
   }

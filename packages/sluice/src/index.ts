@@ -33,6 +33,7 @@ export type { CallListener } from './channel/call-handle.ts';
 export type { CallOptions, ChildCall, ParentCall } from './channel/call-options.ts';
 export { type Call, Channel, connect } from './channel/channel.ts';
 export type { ChannelOptions } from './channel/channel-options.ts';
+export type { ConnectionsOptions } from './channel/connections-options.ts';
 export type {
   CallRequest,
   CallResponse,
@@ -90,6 +91,7 @@ export type {
   UnaryServerRequest,
   UnaryServerResponse,
 } from './server/interceptor.ts';
+export type { QueueDelayOptions } from './server/queue-delay.ts';
 export type { MethodOptions, MethodTarget } from './server/served-method.ts';
 export { createServer, Server } from './server/server.ts';
 export type { ServerOptions } from './server/server-options.ts';
@@ -115,8 +117,20 @@ export {
   certificateFiles,
 } from './transport/certificate-files.ts';
 export type { KeepaliveOptions } from './transport/client-keepalive.ts';
+export type { AdaptiveConcurrencyOptions } from './transport/concurrency-limiter.ts';
 export type { BackendStats, ConnectionStats, RuntimeStats } from './transport/connection-stats.ts';
 export type { ClientTlsOptions } from './transport/connector.ts';
+export {
+  type AttemptEvent,
+  type CallEvent,
+  type ConnectionEvent,
+  type GoAwayEvent,
+  type LimitEvent,
+  type SluiceEvents,
+  type StallEvent,
+  type StreamEvent,
+  subscribe,
+} from './transport/diagnostics.ts';
 export {
   type ClientLimits,
   defaultClientLimits,
@@ -124,6 +138,8 @@ export {
   type ServerLimits,
 } from './transport/limits.ts';
 export type { ListenAddress, ListenTarget, ServerTlsOptions } from './transport/listener.ts';
+export { type MemoryBudget, type MemoryReading, memoryBudget } from './transport/memory-budget.ts';
 export type { Peer, PeerCertificate } from './transport/peer.ts';
 export type { ServerKeepaliveOptions } from './transport/server-keepalive.ts';
 export type { ServerStreamListener } from './transport/server-stream.ts';
+export type { StallKind, StallReason } from './transport/stall.ts';

@@ -1,11 +1,20 @@
 // A child process of the storm: started pinned to a core, asked one thing at a time, ended with the
-// parent. Its death is an outcome (`ChildDied` carries why), since a runtime dying under the load is
+// parent. A Node child is talked to over its IPC channel, another program by the same messages, one
+// JSON text a line, over stdin and stdout. Its death is an outcome (`ChildDied` carries why), since a runtime dying under the load is
 // a result of the storm and not a fault of it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Cores } from './cores.ts';
-import type { ChildMessage, ClientCommand, Done, Sample, ServerCommand } from './protocol.ts';
+import type {
+  ChildMessage,
+  ClientCommand,
+  Done,
+  HostileCommand,
+  Sample,
+  ServerCommand,
+} from './protocol.ts';
 import { NO_ANSWER } from './storm-report.ts';
 
 /** Enough of stderr for V8's last words, which come before its stack traces. */
@@ -25,10 +34,12 @@ export class ChildDied extends Error {
 
 /** How a child is started. */
 export interface ChildPlan {
-  readonly role: 'client' | 'server';
+  readonly role: 'client' | 'server' | 'hostile';
   /** Cap of the old generation in MB; null for Node's default. */
   readonly heapCapMB: number | null;
   readonly cores: Cores;
+  /** A client that is not this package's; null for Node. */
+  readonly program: string | null;
 }
 
 interface Waiter {
@@ -42,6 +53,12 @@ const living = new Set<Child>();
 /** Ends every child at once. SIGKILL also ends a stopped one. */
 export function endAllChildren(): void {
   for (const child of living) child.end();
+}
+
+function nodeCommand(plan: ChildPlan): string[] {
+  const script = fileURLToPath(new URL(`./${plan.role}-process.js`, import.meta.url));
+  const heap = plan.heapCapMB === null ? [] : [`--max-old-space-size=${plan.heapCapMB}`];
+  return [process.execPath, '--expose-gc', ...heap, script];
 }
 
 /** One child. */
@@ -61,17 +78,22 @@ export class Child {
     this.died = null;
     this.stderr = '';
     this.startedMs = performance.now();
-    const script = fileURLToPath(new URL(`./${plan.role}-process.js`, import.meta.url));
-    const heap = plan.heapCapMB === null ? [] : [`--max-old-space-size=${plan.heapCapMB}`];
-    const node = [process.execPath, '--expose-gc', ...heap, script];
+    const program = plan.program === null ? nodeCommand(plan) : [plan.program];
     const core = plan.role === 'client' ? plan.cores.client : plan.cores.server;
-    const pinned = core === null ? node : ['taskset', '-c', String(core), ...node];
+    const pinned = core === null ? program : ['taskset', '-c', String(core), ...program];
     // No core file: a client that dies of its heap cap would leave one of half a gigabyte.
     const command = ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh', ...pinned];
     this.process = spawn(command[0] ?? 'sh', command.slice(1), {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: plan.program === null ? ['ignore', 'ignore', 'pipe', 'ipc'] : 'pipe',
     });
     living.add(this);
+    if (this.process.stdout !== null) {
+      // What it was built from is beside this package; its lines are trusted as IPC messages are.
+      createInterface(this.process.stdout).on('line', (line) => {
+        this.take(JSON.parse(line) as ChildMessage);
+      });
+    }
+    this.process.stdin?.on('error', () => {});
     this.process.stderr?.setEncoding('utf8');
     this.process.stderr?.on('data', (text: string) => {
       if (this.stderr.length < STDERR_KEPT) this.stderr += text;
@@ -87,7 +109,7 @@ export class Child {
   }
 
   /** Asks one thing and waits for its answer; past `seconds` the child counts as dead. */
-  ask(command: ClientCommand | ServerCommand, seconds: number): Promise<Done> {
+  ask(command: ClientCommand | ServerCommand | HostileCommand, seconds: number): Promise<Done> {
     return new Promise((resolve, reject) => {
       if (this.died !== null) {
         reject(this.died);
@@ -106,7 +128,8 @@ export class Child {
           reject(error);
         },
       };
-      this.process.send(command);
+      if (this.process.stdin === null) this.process.send(command);
+      else this.process.stdin.write(`${JSON.stringify(command)}\n`);
     });
   }
 

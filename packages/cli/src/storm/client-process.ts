@@ -1,11 +1,12 @@
 // The client of one runtime, in a process of its own: runs the phases the parent asks for and sends
 // a sample of its counts, queues and memory every 100 ms. Needs --expose-gc for `settle`.
 
-import { Load } from './load.ts';
-import { serveParent, tellParent } from './parent-link.ts';
+import { type Generator, Load } from './load.ts';
+import { servePageHere, serveParent, tellParent } from './parent-link.ts';
 import type { ClientCommand, Done, Sample } from './protocol.ts';
 import type { ClientRuntime, ConnectRuntime } from './runtime.ts';
-import { PAYLOAD_BYTES, SAMPLE_EVERY_MS } from './scenarios.ts';
+import { SAMPLE_EVERY_MS } from './scenarios.ts';
+import { StreamLoad } from './stream-load.ts';
 
 const BEST_WINDOW_MS = 250;
 const DRAIN_LOOK_MS = 10;
@@ -27,13 +28,17 @@ function pause(ms: number): Promise<void> {
 /** One runtime connected, its load, and the memory of the process around it. */
 class ClientUnderLoad {
   private readonly runtime: ClientRuntime;
-  private readonly load: Load;
+  private readonly load: Generator;
+  /** The same, where the load is streaming. */
+  private readonly streams: StreamLoad | null;
   private readonly startedMs: number;
   private maxRssKB: number;
 
-  constructor(runtime: ClientRuntime) {
+  constructor(runtime: ClientRuntime, payloadBytes: number, streams: number) {
     this.runtime = runtime;
-    this.load = new Load(runtime, Buffer.alloc(PAYLOAD_BYTES, 's'), now);
+    const payload = Buffer.alloc(payloadBytes, 's');
+    this.streams = streams > 0 ? new StreamLoad(runtime, payload, streams, now) : null;
+    this.load = this.streams ?? new Load(runtime, payload, now);
     this.startedMs = now();
     this.maxRssKB = process.resourceUsage().maxRSS;
     setInterval(() => tellParent({ tell: 'sample', sample: this.sample() }), SAMPLE_EVERY_MS);
@@ -53,6 +58,8 @@ class ClientUnderLoad {
       socketBytes: depths?.socketBytes ?? null,
       openStreams: depths?.openStreams ?? null,
       waitingCalls: depths?.waitingCalls ?? null,
+      connections: depths?.connections ?? null,
+      concurrencyLimit: depths?.concurrencyLimit ?? null,
     };
   }
 
@@ -98,6 +105,14 @@ class ClientUnderLoad {
     return { ...this.raisedMaxRss(), sample: this.sample() };
   }
 
+  /** Ends the streams, if the load has any, and waits for their ends. */
+  async endStreams(seconds: number): Promise<Done> {
+    const endMs = now() + seconds * 1000;
+    this.streams?.end();
+    while ((this.streams?.openStreams ?? 0) > 0 && now() < endMs) await pause(DRAIN_LOOK_MS);
+    return { ...this.raisedMaxRss(), sample: this.sample() };
+  }
+
   /** Two collections, each followed by a turn so that what they freed can be given back. */
   async settle(): Promise<Done> {
     for (let collection = 0; collection < 2; collection++) {
@@ -105,6 +120,13 @@ class ClientUnderLoad {
       await pause(DRAIN_LOOK_MS);
     }
     return { ...this.raisedMaxRss(), sample: this.sample() };
+  }
+
+  /** The state since the last lap; latencies count from here. */
+  lap(): Done {
+    const sample = this.sample();
+    this.load.lap();
+    return { sample, acted: this.runtime.acted() };
   }
 
   reset(): Done {
@@ -123,9 +145,11 @@ async function handle(command: ClientCommand): Promise<Done> {
   }
   if (command.ask === 'connect') {
     const connect = await loadConnect(command.runtime);
-    client = new ClientUnderLoad(await connect(command.port));
+    const runtime = await connect(command.port, command.options ?? {});
+    client = new ClientUnderLoad(runtime, command.payloadBytes, command.streams);
     return {};
   }
+  if (command.ask === 'page') return servePageHere();
   if (client === null) throw new Error(`${command.ask} before connect`);
   switch (command.ask) {
     case 'closed-loop':
@@ -134,6 +158,10 @@ async function handle(command: ClientCommand): Promise<Done> {
       return client.openLoop(command.rate, command.seconds, command.timeoutMs);
     case 'drain':
       return client.drain(command.seconds);
+    case 'end-streams':
+      return client.endStreams(command.seconds);
+    case 'lap':
+      return client.lap();
     case 'reset':
       return client.reset();
     case 'settle':

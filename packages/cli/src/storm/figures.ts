@@ -104,22 +104,27 @@ export function figuresOf(measured: RunMeasured): RuntimeFigures {
   const offered = last?.offered ?? 0;
   const refused = last?.refused ?? 0;
   const finished = last?.finished ?? 0;
+  const heldBack = last?.heldBack ?? 0;
   const peaksMB = peaks(measured, storms);
   const peakRssMB = Math.max(0, ...peaksMB);
   return {
     achievedOfferedRps: worst(storms.map((storm) => storm.offered / storm.loadSeconds)),
     offered,
-    accepted: offered - refused,
+    heldBack,
+    accepted: offered - refused - heldBack,
     finished,
     refused,
     refusedBy: last?.refusedBy ?? {},
-    lost: offered - refused - finished,
+    lost: offered - refused - heldBack - finished,
     statuses: statusCounts(last?.statuses ?? []),
     statusDetails: statusDetails(last?.firstDetails ?? []),
     peakClosedLoopRps: measured.peakClosedLoopRps,
     goodputRps: worst(storms.map((storm) => storm.ok / storm.loadSeconds)),
     p50Ms: last?.p50Ms ?? 0,
     p99Ms: last?.p99Ms ?? 0,
+    messageP50Ms: last?.messageP50Ms ?? null,
+    messageP99Ms: last?.messageP99Ms ?? null,
+    beside: last?.beside ?? null,
     unloadedP99Ms: measured.unloadedP99Ms,
     idleRssMB: rss(idle),
     peakRssMB,

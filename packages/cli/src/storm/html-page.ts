@@ -30,7 +30,8 @@ table { border-collapse: collapse; margin: 14px 0; font-variant-numeric: tabular
 th, td { text-align: right; vertical-align: top; padding: 4px 0 4px 18px;
   border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: pre-wrap; }
-.promises th, .promises td { text-align: left; } th { font-weight: 600; }
+.promises th, .promises td { text-align: left; } .held, .failed { white-space: nowrap; }
+.broken li, .box .failed { white-space: normal; } th { font-weight: 600; }
 summary { cursor: pointer; font-weight: 600; margin-top: 6px; }
 .uplot { font-family: inherit; } .u-legend { color: var(--ink); font-size: 13px; text-align: left; }
 .u-legend.u-inline .u-series > * { vertical-align: middle; } .u-legend.u-inline tr { margin-right: 14px; } .u-legend th { font-weight: 400; padding-left: 0; }

@@ -7,10 +7,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Chart, runtimeColour } from './charts.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './html-page.ts';
+import { escaped, htmlTable } from './html-text.ts';
+import { MATRIX_STYLE, matrixSection } from './matrix-html.ts';
 import type { Scenario } from './scenarios.ts';
 import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
 import { displayName, fate, lead, runtimeSentence, scenarioRows, verdictLine } from './summary.ts';
 import { count } from './text-table.ts';
+import { trialSection } from './trials/trial-html.ts';
 
 /** uPlot as text. */
 export interface PlotLibrary {
@@ -25,26 +28,6 @@ export function readPlotLibrary(): PlotLibrary {
     script: readFileSync(require.resolve('uplot/dist/uPlot.iife.min.js'), 'utf8'),
     style: readFileSync(require.resolve('uplot/dist/uPlot.min.css'), 'utf8'),
   };
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
-}
-
-function htmlTable(rows: readonly (readonly string[])[]): string {
-  const cells = (row: readonly string[], tag: string): string =>
-    row.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('');
-  const [heading, ...body] = rows;
-  const head = `<thead><tr>${cells(heading ?? [], 'th')}</tr></thead>`;
-  const lines = body.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n');
-  return `<div class="scroll"><table>${head}<tbody>\n${lines}\n</tbody></table></div>`;
 }
 
 function mark(verdict: Verdict): string {
@@ -126,7 +109,7 @@ function method(report: StormReport): string {
   const versions = Object.entries(report.versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
-  return `Versions: ${versions}. One client process, one server process, one connection, 16-byte unary calls; runtimes run one after another. The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
+  return `Versions: ${versions}. One client process, one server process, one connection, 16-byte unary calls, unless a section says otherwise; runtimes run one after another. The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
 }
 
 /** The whole page. */
@@ -141,6 +124,10 @@ export function htmlReport(
     const scenario = scenarios.find(({ name }) => name === scenarioReport.name);
     return scenario === undefined ? '' : section(scenario, scenarioReport, report, charts);
   });
+  const trials = (report.trials ?? []).map((trial) => {
+    const own = report.verdicts.filter(({ scenario }) => scenario === trial.name);
+    return trialSection(trial, charts, chartPlace, promisesTable(own));
+  });
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -148,7 +135,7 @@ export function htmlReport(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The storm: gRPC clients beyond capacity</title>
 <style>${library.style}</style>
-<style>${PAGE_STYLE}</style>
+<style>${PAGE_STYLE}${MATRIX_STYLE}</style>
 </head>
 <body>
 <h1>The storm: a gRPC client asked for more than its server can take</h1>
@@ -156,6 +143,8 @@ export function htmlReport(
 ${verdictBlock(report)}
 <p class="soft">${escaped(method(report))}</p>
 ${sections.join('\n')}
+${matrixSection(report)}
+${trials.join('\n')}
 <script id="storm-data" type="application/json">${data}</script>
 <script>${library.script}</script>
 <script>${PAGE_SCRIPT}</script>

@@ -1,5 +1,5 @@
-// The load generator: open loop (by the clock, whatever the runtime does) and closed loop (so many
-// calls in flight), with the counts of how each call ended. Invariant: every issued call is counted
+// The generator of unary calls: open loop (by the clock, whatever the runtime does) and closed loop
+// (so many calls in flight), with the counts of how each call ended. Invariant: every issued call is counted
 // once as offered and, when its end is told, once as finished or refused; nothing is kept per call.
 
 import { Credit } from './credit.ts';
@@ -27,8 +27,23 @@ export function limitNamedBy(details: string): string {
   return end > REFUSAL_HEAD.length ? details.slice(REFUSAL_HEAD.length, end) : 'unnamed';
 }
 
+/** Offers work to one runtime and counts what became of it. */
+export interface Generator {
+  /** What was taken on and has not ended. */
+  readonly inFlight: number;
+  readonly okCalls: number;
+  readonly offeredCalls: number;
+  counts(): Counts;
+  reset(): void;
+  /** Forgets the latencies only. */
+  lap(): void;
+  openLoop(rate: number, seconds: number, timeoutMs: number): Promise<number>;
+  startReplacing(inFlight: number): void;
+  stopReplacing(): void;
+}
+
 /** Issues calls on one runtime and counts their ends. */
-export class Load implements CallSink {
+export class Load implements CallSink, Generator {
   private readonly runtime: ClientRuntime;
   private readonly payload: Buffer;
   private readonly now: () => number;
@@ -89,7 +104,10 @@ export class Load implements CallSink {
     } else {
       this.finished++;
     }
-    if (this.replaces) this.issue(0);
+    if (!this.replaces) return;
+    // A refusal comes at once: replaced at once as well, it would never let the event loop turn.
+    if (code === RESOURCE_EXHAUSTED) setImmediate(() => this.issue(0));
+    else this.issue(0);
   }
 
   /** Forgets the counts; calls in flight are to be drained before. */
@@ -104,9 +122,14 @@ export class Load implements CallSink {
     this.refused = 0;
   }
 
+  lap(): void {
+    this.latencies.reset();
+  }
+
   counts(): Counts {
     return {
       offered: this.offered,
+      heldBack: 0,
       finished: this.finished,
       ok: this.ok,
       refused: this.refused,
@@ -115,6 +138,9 @@ export class Load implements CallSink {
       firstDetails: [...this.firstDetails],
       p50Ms: this.latencies.quantileMs(0.5),
       p99Ms: this.latencies.quantileMs(0.99),
+      messageP50Ms: null,
+      messageP99Ms: null,
+      beside: null,
     };
   }
 

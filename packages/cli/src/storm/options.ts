@@ -1,7 +1,15 @@
-// The options of `sluice storm`, read from the command line. Pure: a fault is an outcome that names
-// the option, what it was given and where the help is.
+// The options of `sluice storm`, read from the command line: of the storm, and of its matrix. Pure:
+// a fault is an outcome that names the option, what it was given and where the help is.
 
 import { parseArgs } from 'node:util';
+import {
+  CELL_RUNS,
+  CELLS,
+  cellsNamed,
+  MATRIX_RUNTIMES,
+  type MatrixCell,
+  type MatrixRuntime,
+} from './matrix-cells.ts';
 import {
   DEFAULT_RATE_RPS,
   DEFAULT_STORM_SECONDS,
@@ -10,6 +18,17 @@ import {
   SCENARIOS,
   type Scenario,
 } from './scenarios.ts';
+import type { Trial } from './trials/trial.ts';
+import { TRIALS } from './trials/trials.ts';
+import type { WatchOptions } from './watch.ts';
+
+/** What of the matrix to run. */
+export interface MatrixOptions {
+  readonly cells: readonly MatrixCell[];
+  readonly runtimes: readonly MatrixRuntime[];
+  /** Length of each of Sluice's storms. */
+  readonly seconds: number;
+}
 
 /** What to run and where to leave the results. */
 export interface StormOptions {
@@ -17,6 +36,10 @@ export interface StormOptions {
   readonly runtimes: readonly RuntimeName[];
   readonly rate: number;
   readonly seconds: number;
+  /** Null unless the matrix was asked for, which then runs instead of the scenarios. */
+  readonly matrix: MatrixOptions | null;
+  /** Trials of single features; they run instead of the scenarios, or after the matrix. */
+  readonly trials: readonly Trial[];
   readonly jsonFile: string | null;
   readonly htmlFile: string;
   readonly opens: boolean;
@@ -24,6 +47,7 @@ export interface StormOptions {
 
 export type ParsedOptions =
   | { readonly kind: 'run'; readonly options: StormOptions }
+  | { readonly kind: 'watch'; readonly options: WatchOptions }
   | { readonly kind: 'help' }
   | { readonly kind: 'fault'; readonly why: string };
 
@@ -39,6 +63,14 @@ queue and the memory while it runs, and ends by itself.
   --only NAME    one scenario or runtime instead of all; may be given again:
                  scenarios ${SCENARIOS.map(({ name }) => name).join(', ')}
                  runtimes  ${RUNTIMES.join(', ')}
+  --matrix       every load, payload and kind of call instead: ${CELLS.length} cells, each
+                 beside grpc-js and, where Go is installed, grpc-go; about ten
+                 minutes. --only then takes parts of their names, as in
+                 slow-server/unary or 16KB/300000, or ${MATRIX_RUNTIMES.join(', ')}
+  --watch        storms at Sluice alone, one after another, each process with a
+                 page that shows what it holds; until Ctrl-C, or for --seconds
+  --scenarios A  trials of single features instead, or after the matrix: any of
+                 ${TRIALS.map(({ name }) => name).join(', ')}, or all; about a minute each
   --json FILE    write every figure to FILE
   --html FILE    where the report with the curves goes (default ./storm-report.html)
   --no-open      do not open the report in a browser
@@ -86,6 +118,9 @@ function parse(args: readonly string[]): ParsedOptions {
       seconds: { type: 'string' },
       rate: { type: 'string' },
       only: { type: 'string', multiple: true },
+      matrix: { type: 'boolean' },
+      scenarios: { type: 'string', multiple: true },
+      watch: { type: 'boolean' },
       json: { type: 'string' },
       html: { type: 'string' },
       'no-open': { type: 'boolean' },
@@ -94,10 +129,27 @@ function parse(args: readonly string[]): ParsedOptions {
   });
   if (values.help === true) return { kind: 'help' };
 
-  const seconds = numberIn('seconds', values.seconds, DEFAULT_STORM_SECONDS, SECONDS_RANGE);
+  const asMatrix = values.matrix === true;
+  if (asMatrix && values.rate !== undefined) {
+    const rates = `its cells have their own, as in --only 100000`;
+    return { kind: 'fault', why: `--rate does not go with --matrix: ${rates}; ${SEE_HELP}` };
+  }
+  const usual = asMatrix ? CELL_RUNS.sluice.seconds : DEFAULT_STORM_SECONDS;
+  const seconds = numberIn('seconds', values.seconds, usual, SECONDS_RANGE);
   if (typeof seconds === 'string') return { kind: 'fault', why: seconds };
   const rate = numberIn('rate', values.rate, DEFAULT_RATE_RPS, RATE_RANGE);
   if (typeof rate === 'string') return { kind: 'fault', why: rate };
+
+  if (values.watch === true) {
+    const stray = (['only', 'matrix', 'json', 'html'] as const).find(
+      (name) => values[name] !== undefined,
+    );
+    if (stray !== undefined) {
+      return { kind: 'fault', why: `--${stray} does not go with --watch; ${SEE_HELP}` };
+    }
+    const forSeconds = values.seconds === undefined ? null : seconds;
+    return { kind: 'watch', options: { rate, seconds: forSeconds } };
+  }
 
   for (const option of ['json', 'html'] as const) {
     if (values[option] === '') {
@@ -106,6 +158,27 @@ function parse(args: readonly string[]): ParsedOptions {
   }
 
   const only = (values.only ?? []).flatMap((names) => names.split(','));
+  const files = {
+    jsonFile: values.json ?? null,
+    htmlFile: values.html ?? 'storm-report.html',
+    opens: values['no-open'] !== true,
+  };
+  const trials = trialsNamed((values.scenarios ?? []).flatMap((names) => names.split(',')));
+  if (typeof trials === 'string') return { kind: 'fault', why: trials };
+  if (!asMatrix && trials.length > 0) {
+    if (only.length > 0) {
+      const why = `--only does not go with --scenarios, which names what runs; ${SEE_HELP}`;
+      return { kind: 'fault', why };
+    }
+    const nothing = { scenarios: [], runtimes: [], matrix: null };
+    return { kind: 'run', options: { ...nothing, trials, rate, seconds, ...files } };
+  }
+  if (asMatrix) {
+    const matrix = matrixOf(only, seconds);
+    if (typeof matrix === 'string') return { kind: 'fault', why: matrix };
+    const nothing = { scenarios: [], runtimes: [] };
+    return { kind: 'run', options: { ...nothing, trials, rate, seconds, matrix, ...files } };
+  }
   const scenarios = SCENARIOS.filter(({ name }) => only.includes(name));
   const runtimes = RUNTIMES.filter((name) => only.includes(name));
   if (scenarios.length + runtimes.length < new Set(only).size) {
@@ -123,9 +196,34 @@ function parse(args: readonly string[]): ParsedOptions {
       runtimes: runtimes.length > 0 ? runtimes : RUNTIMES,
       rate,
       seconds,
-      jsonFile: values.json ?? null,
-      htmlFile: values.html ?? 'storm-report.html',
-      opens: values['no-open'] !== true,
+      matrix: null,
+      trials,
+      ...files,
     },
+  };
+}
+
+/** The trials by name, or the fault. */
+function trialsNamed(names: readonly string[]): readonly Trial[] | string {
+  if (names.includes('all')) return TRIALS;
+  const stray = names.find((name) => !TRIALS.some((trial) => trial.name === name));
+  if (stray === undefined) return TRIALS.filter((trial) => names.includes(trial.name));
+  const known = [...TRIALS.map(({ name }) => name), 'all'].join(', ');
+  return `--scenarios takes one of ${known}, not '${stray}'; ${SEE_HELP}`;
+}
+
+/** What of the matrix the words after --only leave, or the fault. */
+function matrixOf(only: readonly string[], seconds: number): MatrixOptions | string {
+  const runtimes = MATRIX_RUNTIMES.filter((name) => only.includes(name));
+  const words = only.filter((word) => !MATRIX_RUNTIMES.some((name) => name === word));
+  const stray = words.find((word) => cellsNamed([word]).length === 0);
+  if (stray !== undefined) {
+    const example = CELLS[0]?.name ?? '';
+    return `--only takes parts of a cell's name such as ${example}, or one of ${MATRIX_RUNTIMES.join(', ')}, not '${stray}'; ${SEE_HELP}`;
+  }
+  return {
+    cells: words.length > 0 ? cellsNamed(words) : CELLS,
+    runtimes: runtimes.length > 0 ? runtimes : MATRIX_RUNTIMES,
+    seconds,
   };
 }

@@ -9,6 +9,12 @@ export function tellParent(message: ChildMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
+/** Serves a page of this process; loaded only where it is asked for, or it would be in its memory. */
+export async function servePageHere(): Promise<Done> {
+  const { servePage } = await import('sluice/page');
+  return { pageUrl: (await servePage()).url };
+}
+
 /**
  * Answers each command with what `handle` resolves to.
  * @param onOrphaned runs before the exit that follows the parent's

@@ -10,6 +10,7 @@ import type { Done, Sample } from './protocol.ts';
 import {
   CLOSED_LOOP_IN_FLIGHT,
   HEAP_CAP_MB,
+  PAYLOAD_BYTES,
   PHASES,
   type RuntimeName,
   type Scenario,
@@ -90,11 +91,17 @@ class Run {
       crash: null,
       crashSeconds: null,
     };
-    this.server = new Child({ role: 'server', heapCapMB: null, cores: plan.cores });
+    this.server = new Child({
+      role: 'server',
+      heapCapMB: null,
+      cores: plan.cores,
+      program: null,
+    });
     this.client = new Child({
       role: 'client',
       heapCapMB: HEAP_CAP_MB[plan.runtime],
       cores: plan.cores,
+      program: null,
     });
     this.client.onSample = (sample) => this.take(sample);
   }
@@ -128,7 +135,10 @@ class Run {
     this.watcher.phase('start', PHASES.start);
     const { runtime } = this.plan;
     const { port } = await this.server.ask({ ask: 'serve', runtime }, START_SECONDS);
-    await this.client.ask({ ask: 'connect', runtime, port: port ?? 0 }, START_SECONDS);
+    await this.client.ask(
+      { ask: 'connect', runtime, port: port ?? 0, payloadBytes: PAYLOAD_BYTES, streams: 0 },
+      START_SECONDS,
+    );
   }
 
   private async warmUp(): Promise<void> {
@@ -237,9 +247,12 @@ export function runRuntime(plan: RunPlan, watcher: RunWatcher): Promise<RunMeasu
 /** What the generator issues per second against a stub that refuses at once. */
 export async function measureCeiling(cores: Cores, watcher: RunWatcher): Promise<number> {
   watcher.phase('generator', PHASES.ceiling);
-  const client = new Child({ role: 'client', heapCapMB: null, cores });
+  const client = new Child({ role: 'client', heapCapMB: null, cores, program: null });
   try {
-    await client.ask({ ask: 'connect', runtime: 'no-op', port: 0 }, START_SECONDS);
+    await client.ask(
+      { ask: 'connect', runtime: 'no-op', port: 0, payloadBytes: PAYLOAD_BYTES, streams: 0 },
+      START_SECONDS,
+    );
     const rate = 1e9;
     const done = await client.ask(
       { ask: 'open-loop', rate, seconds: PHASES.ceiling, timeoutMs: 0 },

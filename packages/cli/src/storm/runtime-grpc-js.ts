@@ -7,16 +7,22 @@ import {
   credentials,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceDefinition,
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import {
+  ANSWER_BYTES,
   type AwaitTurn,
   type CallSink,
   type ClientRuntime,
   METHOD_PATH,
+  type MessageStream,
   type QueueDepths,
+  type ServingRuntime,
+  STREAM_PATH,
+  type StreamSink,
 } from './runtime.ts';
 import { OK } from './status-name.ts';
 
@@ -44,6 +50,20 @@ class GrpcJsClient implements ClientRuntime {
   depths(): QueueDepths | null {
     return null;
   }
+
+  acted(): Record<string, number> {
+    return {};
+  }
+
+  openStream(place: number, sink: StreamSink): MessageStream {
+    const call = this.client.makeBidiStreamRequest(STREAM_PATH, bytes, bytes);
+    call.on('data', () => sink.acknowledged(place));
+    call.on('drain', () => sink.writable(place));
+    // An end other than OK is told as 'error' and as 'status'; unheard, the first is thrown.
+    call.on('error', () => {});
+    call.on('status', ({ code, details }) => sink.streamEnded(place, code, details));
+    return { send: (payload) => call.write(payload), end: () => call.end() };
+  }
 }
 
 /** Connects a client. */
@@ -59,7 +79,7 @@ export function connectGrpcJs(port: number): Promise<ClientRuntime> {
 }
 
 /** Starts a server. */
-export function serveGrpcJs(awaitTurn: AwaitTurn): Promise<number> {
+export function serveGrpcJs(awaitTurn: AwaitTurn): Promise<ServingRuntime> {
   const definition: ServiceDefinition = {
     call: {
       path: METHOD_PATH,
@@ -70,17 +90,37 @@ export function serveGrpcJs(awaitTurn: AwaitTurn): Promise<number> {
       responseSerialize: bytes,
       responseDeserialize: bytes,
     },
+    stream: {
+      path: STREAM_PATH,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: bytes,
+      requestDeserialize: bytes,
+      responseSerialize: bytes,
+      responseDeserialize: bytes,
+    },
   };
   const server = new Server();
   server.addService(definition, {
     call(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void {
-      awaitTurn(() => callback(null, call.request));
+      awaitTurn(() => callback(null, call.request.subarray(0, ANSWER_BYTES)));
+    },
+    stream(call: ServerDuplexStream<Buffer, Buffer>): void {
+      call.on('data', (request: Buffer) => {
+        call.pause();
+        awaitTurn(() => {
+          call.write(request.subarray(0, ANSWER_BYTES));
+          call.resume();
+        });
+      });
+      call.on('end', () => call.end());
+      call.on('error', () => {});
     },
   });
   return new Promise((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
       if (error) reject(error);
-      else resolve(port);
+      else resolve({ port, acted: () => ({}) });
     });
   });
 }

@@ -13,5 +13,9 @@ export function connectNoOp(): Promise<ClientRuntime> {
       sink.ended(startedMs, RESOURCE_EXHAUSTED, DETAILS);
     },
     depths: () => null,
+    acted: () => ({}),
+    openStream: () => {
+      throw new Error('the no-op runtime has no streams');
+    },
   });
 }

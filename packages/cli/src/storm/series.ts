@@ -45,7 +45,7 @@ export function ratesBetween(from: Sample, to: Sample): Rates {
   const refused = (to.refused - from.refused) / seconds;
   return {
     offered,
-    accepted: offered - refused,
+    accepted: offered - refused - (to.heldBack - from.heldBack) / seconds,
     finished: (to.finished - from.finished) / seconds,
     refused,
   };
@@ -89,7 +89,7 @@ export function seriesOf(measured: RunMeasured): Series {
     series.accepted.push(Math.round(rates.accepted));
     series.finished.push(Math.round(rates.finished));
     series.refused.push(Math.round(rates.refused));
-    series.inFlight.push(sample.offered - sample.refused - sample.finished);
+    series.inFlight.push(sample.offered - sample.heldBack - sample.refused - sample.finished);
     series.openStreams.push(sample.openStreams);
     series.waitingCalls.push(sample.waitingCalls);
     series.queueItems.push(sample.queueItems);

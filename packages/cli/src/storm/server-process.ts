@@ -3,9 +3,10 @@
 // is the same for every runtime: nothing is read any more, the kernel's buffers fill, that is all.
 
 import { CapacityClock } from './capacity-clock.ts';
-import { serveParent } from './parent-link.ts';
+import { limitedLink } from './limited-link.ts';
+import { servePageHere, serveParent } from './parent-link.ts';
 import type { Done, ServerCommand } from './protocol.ts';
-import type { ServeRuntime } from './runtime.ts';
+import type { ServeRuntime, ServingRuntime } from './runtime.ts';
 
 const TICK_MS = 1;
 
@@ -17,12 +18,22 @@ async function loadServe(runtime: string): Promise<ServeRuntime> {
 const clock = new CapacityClock(performance.now());
 setInterval(() => clock.tick(performance.now()), TICK_MS);
 
+let serving: ServingRuntime | null = null;
+
 async function handle(command: ServerCommand): Promise<Done> {
   switch (command.ask) {
     case 'serve': {
       const serve = await loadServe(command.runtime);
-      return { port: await serve((answer) => clock.awaitTurn(answer)) };
+      const settings = command.settings ?? {};
+      serving = await serve((answer) => clock.awaitTurn(answer), settings);
+      const { linkBytesPerSecond } = settings;
+      if (linkBytesPerSecond === undefined) return { port: serving.port };
+      return { port: await limitedLink(serving.port, linkBytesPerSecond) };
     }
+    case 'page':
+      return servePageHere();
+    case 'memory':
+      return { rss: process.memoryUsage().rss, acted: serving?.acted() ?? {} };
     case 'capacity':
       clock.setRate(command.rps);
       return {};

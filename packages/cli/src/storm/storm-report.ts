@@ -2,6 +2,8 @@
 // renamed. MB = 10^6 bytes. Figures of storms in a row are sums for counts and the worst storm's
 // for rates, so that a good storm cannot hide a bad one.
 
+import type { CallsBeside } from './protocol.ts';
+
 /** How `crash` begins for a process that was ended because it no longer answered. */
 export const NO_ANSWER = 'no answer';
 
@@ -10,7 +12,9 @@ export interface RuntimeFigures {
   /** Calls per second the generator really offered; the worst of the storms in a row. */
   achievedOfferedRps: number;
   offered: number;
-  /** Calls no limit refused; finished + lost. */
+  /** Messages that were due while every stream asked for a pause; 0 where calls are offered. */
+  heldBack: number;
+  /** Calls no limit refused, messages that were sent; finished + lost. */
   accepted: number;
   /** Accepted calls that ended, with any status. */
   finished: number;
@@ -29,6 +33,11 @@ export interface RuntimeFigures {
   goodputRps: number;
   p50Ms: number;
   p99Ms: number;
+  /** From `send` to the answer under the load, of messages; null where calls are offered. */
+  messageP50Ms: number | null;
+  messageP99Ms: number | null;
+  /** Unary calls beside a load of streams, whose latency p50Ms and p99Ms are; null without one. */
+  beside: CallsBeside | null;
   /** At half of the capacity. */
   unloadedP99Ms: number;
   idleRssMB: number;
@@ -68,6 +77,22 @@ export interface ScenarioReport {
   /** Nominal calls per second. */
   offeredRps: number;
   runtimes: Record<string, RuntimeFigures>;
+  /** Share of the storm that a process of Sluice's run waited for a core; null where unknown. */
+  waitedForCore?: number | null;
+  /** Runtimes that could not run here, each with the reason. */
+  absent?: Record<string, string>;
+}
+
+/** One feature under load. */
+export interface TrialReport {
+  name: string;
+  title: string;
+  /** What was done, one sentence. */
+  lead: string;
+  /** What came of it, one sentence. */
+  sentence: string;
+  /** Row by row, what each variant showed. */
+  figures: Record<string, Record<string, string>>;
 }
 
 /** The whole report. */
@@ -78,4 +103,6 @@ export interface StormReport {
   generatorCeilingRps: number;
   verdicts: Verdict[];
   scenarios: ScenarioReport[];
+  /** Where they were asked for. */
+  trials?: TrialReport[];
 }

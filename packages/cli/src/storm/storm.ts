@@ -7,6 +7,8 @@ import { type Chart, chartsOf } from './charts.ts';
 import { endAllChildren } from './child.ts';
 import { type Cores, pinToCores } from './cores.ts';
 import { figuresOf } from './figures.ts';
+import { type MatrixOutcome, matrixSeconds, runMatrix } from './matrix.ts';
+import { matrixTable } from './matrix-text.ts';
 import type { StormOptions } from './options.ts';
 import { reportFault, writeReports } from './report-files.ts';
 import { measureCeiling, runRuntime } from './run-runtime.ts';
@@ -15,6 +17,8 @@ import { expectedSeconds, Schedule, totalSeconds } from './schedule.ts';
 import { type Series, seriesOf } from './series.ts';
 import type { ScenarioReport, StormReport, Verdict } from './storm-report.ts';
 import { finalText, runtimeSentence } from './summary.ts';
+import type { TrialOutcome } from './trials/trial.ts';
+import { runTrials } from './trials/trials.ts';
 import { judge } from './verdict.ts';
 import { StormView } from './view.ts';
 
@@ -90,7 +94,13 @@ export async function storm(options: StormOptions): Promise<number> {
     return EXIT_USAGE;
   }
   const cores = pinToCores();
-  const expected = totalSeconds(options.runtimes, options.scenarios.length, options.seconds);
+  const { matrix } = options;
+  const ofTrials = options.trials.reduce((sum, trial) => sum + trial.seconds, 0);
+  const expected =
+    ofTrials +
+    (matrix === null
+      ? totalSeconds(options.runtimes, options.scenarios.length, options.seconds)
+      : PHASES.ceiling + matrixSeconds(matrix.cells.length, matrix.runtimes, matrix.seconds));
   const view = new StormView(process.stdout, expected, () => performance.now());
   const schedule = new Schedule(performance.now());
   const interrupted = (): void => {
@@ -103,6 +113,8 @@ export async function storm(options: StormOptions): Promise<number> {
   process.on('SIGTERM', interrupted);
 
   const outcomes: ScenarioOutcome[] = [];
+  let trials: readonly TrialOutcome[] = [];
+  let cells: MatrixOutcome | null = null;
   let generatorCeilingRps = 0;
   try {
     view.run('the load generator', PHASES.ceiling);
@@ -110,21 +122,31 @@ export async function storm(options: StormOptions): Promise<number> {
     for (const scenario of options.scenarios) {
       outcomes.push(await runScenario(scenario, options, cores, view, schedule));
     }
+    if (matrix !== null) {
+      cells = await runMatrix({ ...matrix, cores, generatorCeilingRps }, view);
+    }
+    trials = await runTrials(options.trials, { cores, watcher: view }, view);
   } finally {
     endAllChildren();
     view.finish();
   }
 
   const verdicts = outcomes.flatMap((outcome) => outcome.verdicts);
+  if (cells !== null) verdicts.push(...cells.verdicts);
+  verdicts.push(...trials.flatMap((trial) => trial.verdicts));
   const report: StormReport = {
     held: verdicts.every((verdict) => verdict.held),
-    versions: versions(),
+    versions: { ...versions(), ...cells?.versions },
     generatorCeilingRps,
     verdicts,
-    scenarios: outcomes.map((outcome) => outcome.report),
+    scenarios: [...outcomes.map((outcome) => outcome.report), ...(cells?.reports ?? [])],
+    ...(trials.length > 0 ? { trials: trials.map((trial) => trial.report) } : {}),
   };
+  if (cells !== null) {
+    process.stdout.write(`\n${matrixTable(cells.reports, verdicts)}\n`);
+  }
   process.stdout.write(`\n${finalText(SCENARIOS, report, textColumns())}\n\n`);
-  const charts = outcomes.flatMap((outcome) => outcome.charts);
+  const charts = [...outcomes, ...trials].flatMap((outcome) => outcome.charts);
   writeReports(options, report, charts);
   return report.held ? 0 : EXIT_FAILED;
 }

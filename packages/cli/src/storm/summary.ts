@@ -10,6 +10,7 @@ import {
   type Verdict,
 } from './storm-report.ts';
 import { bytes, count, megabytes, milliseconds, table, wrapped } from './text-table.ts';
+import { trialRows } from './trials/trial-html.ts';
 
 /** Below this share of the nominal rate a sentence says how far the load got. */
 const REACHED = 0.95;
@@ -175,14 +176,20 @@ export function finalText(
   const parts: string[] = [];
   for (const scenarioReport of report.scenarios) {
     const scenario = scenarios.find(({ name }) => name === scenarioReport.name);
-    if (scenario !== undefined) {
-      parts.push(wrapped(headline(scenario, scenarioReport), columns).join('\n'));
-    }
+    // A cell of the matrix is a row of the matrix's own table.
+    if (scenario === undefined) continue;
+    parts.push(wrapped(headline(scenario, scenarioReport), columns).join('\n'));
     parts.push(table(scenarioRows(scenarioReport)));
     const verdicts = report.verdicts.filter((verdict) => verdict.scenario === scenarioReport.name);
     if (verdicts.length > 0) {
       parts.push(verdicts.map((verdict) => verdictText(verdict, columns)).join('\n'));
     }
+  }
+  for (const trial of report.trials ?? []) {
+    parts.push(wrapped(`${trial.lead} ${trial.sentence}`, columns).join('\n'));
+    parts.push(table(trialRows(trial)));
+    const verdicts = report.verdicts.filter((verdict) => verdict.scenario === trial.name);
+    parts.push(verdicts.map((verdict) => verdictText(verdict, columns)).join('\n'));
   }
   parts.push(
     `The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`,

@@ -205,7 +205,7 @@ export class StormView implements RunWatcher {
 
 /** Calls taken on and not ended. */
 function heldCalls(sample: Sample): number {
-  return sample.offered - sample.refused - sample.finished;
+  return sample.offered - sample.heldBack - sample.refused - sample.finished;
 }
 
 function rate(perSecond: number): string {

@@ -29,6 +29,10 @@ export function heldFigures(): RuntimeFigures {
     peakQueueItems: 100,
     peakQueueBytes: 4096,
     peakWaitingCalls: 4096,
+    heldBack: 0,
+    messageP50Ms: null,
+    messageP99Ms: null,
+    beside: null,
     depthsAfter: { queueItems: 0, queueBytes: 0, socketBytes: 0, openStreams: 0, waitingCalls: 0 },
     crashed: false,
     crash: null,
@@ -39,6 +43,7 @@ export function sampleAt(atMs: number, changes: Partial<Sample>): Sample {
   return {
     atMs,
     offered: 0,
+    heldBack: 0,
     finished: 0,
     ok: 0,
     refused: 0,
@@ -47,6 +52,9 @@ export function sampleAt(atMs: number, changes: Partial<Sample>): Sample {
     firstDetails: [],
     p50Ms: 0,
     p99Ms: 0,
+    messageP50Ms: null,
+    messageP99Ms: null,
+    beside: null,
     rss: 100e6,
     heapUsed: 8e6,
     external: 2e6,
@@ -55,6 +63,8 @@ export function sampleAt(atMs: number, changes: Partial<Sample>): Sample {
     socketBytes: 0,
     openStreams: 0,
     waitingCalls: 0,
+    connections: 1,
+    concurrencyLimit: null,
     ...changes,
   };
 }

@@ -134,6 +134,10 @@ function threeWays(sinks: CallSink[]): ClientRuntime {
         sink.ended(startedMs, 8, 'refused by the open-calls limit: 2 of 2');
     },
     depths: () => null,
+    acted: () => ({}),
+    openStream: () => {
+      throw new Error('no streams here');
+    },
   };
 }
 

@@ -11,6 +11,7 @@ import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 import type { CallDefaults, CallOptions, MethodSettings } from './call-options.ts';
 import type { CallLine, CredentialsLine } from './credentials-line.ts';
+import type { AnyMethod } from './typed-messages.ts';
 
 interface MessageListener {
   /**
@@ -34,6 +35,8 @@ export interface CallListener extends MessageListener {
  * without Metadata is a cheaper one.
  */
 export interface FieldsListener extends MessageListener {
+  /** As the caller named it; undefined for a path. */
+  readonly method?: AnyMethod | undefined;
   onHeader(header: HeaderFields): void;
   onEnd(code: Status, details: string, trailer: HeaderFields): void;
 }
@@ -84,6 +87,11 @@ export interface CallHandle {
   cancel(details?: string): void;
   /** Ends the call for a reason of ours. */
   abandon(code: Status, details: string): void;
+  /**
+   * What the call waits for now, since when, and what would release it: one sentence, for people. On
+   * Linux the kernel is asked for its queues of the socket, which takes a moment: not for each call.
+   */
+  explain(): string;
 }
 
 /** Makes the calls of a method that a retry or hedging policy applies to. */
@@ -103,6 +111,8 @@ export interface CallCounts {
 
 /** What a call asks of its channel. */
 export interface CallPlacer extends CallLine {
+  /** As `connect` was given it. */
+  readonly target: string;
   readonly wheel: TimerWheel;
   readonly callDefaults: CallDefaults;
   readonly counts: CallCounts;

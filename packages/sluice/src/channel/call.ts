@@ -15,6 +15,7 @@ import { MESSAGE_CHARGE, REPLAY_BYTES } from '../transport/limits.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ResponseHead } from '../transport/response-head.ts';
+import { callText, deadlineText, type StallReason } from '../transport/stall.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
 import type { PickTracker } from './balancer.ts';
 import {
@@ -24,8 +25,10 @@ import {
 } from './call-credentials.ts';
 import type { CallHandle, CallPlacer, FieldsListener } from './call-handle.ts';
 import type { CallOptions, MethodSettings } from './call-options.ts';
+import { AttemptRecord, CallRecord, isRecorded } from './call-record.ts';
 import { type BondedCall, CallerBond } from './caller-bond.ts';
 import type { CallLine } from './credentials-line.ts';
+import { Attempt } from './retry/attempt.ts';
 
 const NO_FIELDS: HeaderFields = [];
 
@@ -77,6 +80,8 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   private ended: boolean;
   /** Messages asked for and not here yet. */
   private wanted: number;
+  /** For whoever listens to calls. */
+  private record: AttemptRecord | undefined;
 
   constructor(placer: CallPlacer, path: string, options: CallOptions, listener: FieldsListener) {
     this.wheelNext = undefined;
@@ -116,6 +121,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     this.retried = false;
     this.ended = false;
     this.wanted = 0;
+    this.record = undefined;
     placer.counts.started += 1;
   }
 
@@ -129,6 +135,11 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     return this.stream?.written === true ? this.stream.peer : undefined;
   }
 
+  /** The channel's. */
+  get target(): string {
+    return this.placer.target;
+  }
+
   /** Bytes the call takes of a connection's queue: its HEADERS and messages. */
   get queueBytes(): number {
     return this.heldBytes + headCharge(this.path, this.metadataBytes);
@@ -138,6 +149,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
 
   /** Begins; `message` is the whole request of a call that sends one. */
   start(message: Uint8Array | undefined): void {
+    if (isRecorded()) this.startRecord();
     if (message !== undefined) {
       const tooLong = this.tooLong(message);
       if (tooLong !== undefined) {
@@ -227,9 +239,21 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
 
   /** The deadline. */
   onTimer(): void {
-    const waits = this.inLine ? `; the call waited: ${this.line.waitReason()}` : '';
-    const text = `deadline of ${this.timeoutMs} ms exceeded${waits}`;
-    this.abandon(Status.DEADLINE_EXCEEDED, text);
+    const { wheel } = this.placer;
+    const startMs = this.wheelDeadline - this.timeoutMs;
+    const reason = wheel.stalls.within(startMs, wheel.now()) ?? this.stall(false);
+    this.abandon(Status.DEADLINE_EXCEEDED, deadlineText(this.timeoutMs, reason));
+  }
+
+  /** What it waits for; undefined when that is nothing. @param detail the kernel is asked as well */
+  stall(detail: boolean): StallReason | undefined {
+    if (this.ended) return undefined;
+    if (this.stream !== undefined) return this.stream.stall(detail);
+    return this.inLine ? this.line.stallOf(this) : undefined;
+  }
+
+  explain(): string {
+    return callText(this.ended, this.stall(true));
   }
 
   /** The call that this one is made for is over for its caller. */
@@ -342,6 +366,10 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     );
     if (stream === undefined) return false;
     this.stream = stream;
+    if (this.record !== undefined) {
+      stream.out.record = this.record;
+      this.record.placed(transport);
+    }
     if (tracker !== undefined) {
       this.tracker = tracker;
       tracker.onStart();
@@ -422,6 +450,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
       this.dropReplay();
       this.stream = undefined;
       this.endTracking(code, trailers);
+      if (this.record !== undefined) this.recordAgain(this.record, code, details);
       this.placer.place(this, true);
       return;
     }
@@ -440,6 +469,37 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     return placer === this.placer;
   }
 
+  // For whoever listens to calls.
+
+  private startRecord(): void {
+    const { listener, path, placer } = this;
+    if (listener instanceof Attempt) {
+      this.record = listener.startRecord();
+    } else {
+      const call = new CallRecord(placer, path, listener.method);
+      call.start();
+      this.record = new AttemptRecord(call, 'first', 0);
+    }
+    if (this.record !== undefined) this.tellStart(this.record);
+  }
+
+  /** Listeners may add to the request metadata. */
+  private tellStart(record: AttemptRecord): void {
+    this.fields = record.start(this.fields);
+    this.metadataBytes = this.fields.length === 0 ? 0 : metadataCharge(this.fields);
+  }
+
+  private recordAgain(before: AttemptRecord, code: Status, details: string): void {
+    before.end(code, details);
+    this.record = new AttemptRecord(before.call, 'transparent', before.previous);
+    this.tellStart(this.record);
+  }
+
+  private endRecord(record: AttemptRecord, code: Status, details: string): void {
+    record.end(code, details);
+    if (!(this.listener instanceof Attempt)) record.call.end(code, details);
+  }
+
   private finish(code: Status, details: string, trailers: HeaderFields): void {
     if (this.ended) return;
     this.ended = true;
@@ -451,6 +511,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     this.bond?.release();
     // The caller may hold the call for longer than what it sent.
     if (!this.committed) this.commit();
+    if (this.record !== undefined) this.endRecord(this.record, code, details);
     this.listener.onEnd(code, details, trailers);
   }
 }

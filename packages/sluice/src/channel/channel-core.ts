@@ -2,6 +2,7 @@
 // its connectivity state and its idleness.
 // Invariants: nothing a caller does grows memory past the limits; a channel without calls for its
 // idle timeout holds no connection. gRPC connectivity-semantics-and-api.md.
+// Longer than 400 lines because it is what the parts of a channel ask for, and they are many.
 // Not here: the public face (channel.ts), what a call does (call.ts), where it goes (placement.ts).
 
 import { Status } from '../grpc/status.ts';
@@ -10,12 +11,19 @@ import type { LimitReading } from '../transport/admission.ts';
 import { connectionStats, type RuntimeStats } from '../transport/connection-stats.ts';
 import { type ClientLimits, defaultClientLimits, resolveLimits } from '../transport/limits.ts';
 import { processHold } from '../transport/process-hold.ts';
+import type { StallReason } from '../transport/stall.ts';
+import {
+  processStallWatch,
+  type StalledCall,
+  type StallVisitor,
+} from '../transport/stall-watch.ts';
 import { processWheel, type TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { BalancedSubchannel } from './balancer.ts';
 import { ClientCall } from './call.ts';
 import type { CallCounts, CallPlacer, RetrySource } from './call-handle.ts';
 import type { CallDefaults, MethodSettings } from './call-options.ts';
+import { explainChannel } from './channel-explanation.ts';
 import {
   type ChannelOptions,
   type ConnectionSettings,
@@ -109,6 +117,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.closed = false;
     this.holds = false;
     this.retries = new RetryCalls({
+      target,
       starter: new ClientAttempts(this),
       wheel: this.wheel,
       random: this.random,
@@ -156,27 +165,74 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   stats(): RuntimeStats {
     const now = this.wheel.now();
     const { line } = this.placement;
+    const { credentialsLine: waiting } = this;
     const limits: Record<string, LimitReading> = {
       ...line.readings(),
       'retry-bytes': this.retries.reading(),
     };
     const connections: RuntimeStats['connections'] = [];
-    for (const { transport: current, live } of this.subchannels()) {
-      if (current !== undefined) addReadings(limits, current.admission.readings());
+    addReadings(limits, waiting.readings());
+    for (const { live, actedBefore } of this.subchannels()) {
+      addActed(limits, actedBefore);
       for (const { transport, id, names, sinceMs } of live) {
+        addReadings(limits, transport.admission.readings());
         const identity = { id, names, sinceMs, state: transport.state };
         connections.push(connectionStats(transport.connection, identity));
       }
     }
     return {
       state: this.state,
-      waitingCalls: line.size + this.credentialsLine.size,
-      oldestWaitMs: line.first === undefined ? 0 : Math.round(now - line.first.waitingSinceMs),
+      waitingCalls: line.size + waiting.size,
+      oldestWaitMs: Math.round(Math.max(waitOf(line.first, now), waitOf(waiting.first, now))),
       limits,
       connections,
       retries: { ...this.retries.counts },
       backends: [...this.held].map((backend) => backend.stats()),
     };
+  }
+
+  /** What its calls wait for, since when, and what would release them: a line for each place. */
+  explain(): string {
+    if (this.closed) return CLOSED;
+    const { line, readyWaits } = this.placement;
+    return explainChannel({
+      state: this.state,
+      waitingCalls: line.size,
+      firstWaiting: line.first,
+      withoutCredentials: this.credentialsLine.size,
+      firstWithoutCredentials: this.credentialsLine.first,
+      betweenAttempts: this.retries.betweenAttempts,
+      readyWaits,
+      openCalls: () => this.openCalls(),
+    });
+  }
+
+  /** LiveChannel: the calls on its connections. */
+  openCalls(): [peer: string, calls: ClientCall[]][] {
+    const found: [string, ClientCall[]][] = [];
+    for (const { live } of this.subchannels()) {
+      for (const { transport, names } of live) {
+        const calls: ClientCall[] = [];
+        for (const caller of transport.listeners()) if (this.isCall(caller)) calls.push(caller);
+        found.push([names.peer, calls]);
+      }
+    }
+    return found;
+  }
+
+  /** StallSource. */
+  visitStalls(visit: StallVisitor): void {
+    const show = (call: ClientCall): void => {
+      const reason = call.stall(false);
+      const about: StalledCall = { side: 'client', place: this.target, path: call.path };
+      if (reason !== undefined) visit(call, about, reason);
+    };
+    const { first } = this.placement.line;
+    for (let call = first; call !== undefined; call = call.nextInLine) show(call);
+    for (let call = this.credentialsLine.first; call !== undefined; call = call.nextInLine) {
+      show(call);
+    }
+    for (const [, calls] of this.openCalls()) for (const call of calls) show(call);
   }
 
   /** Those that the balancer holds, and of the others those where something of this channel is left. */
@@ -185,8 +241,10 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     const held = new Set<Subchannel>();
     for (const { shared } of this.held) held.add(shared);
     for (const backend of backends) {
+      // First, because it spares a look at all calls of a connection.
+      if (held.has(backend)) continue;
       const isLeft = backend.used ? this.hasCallsOn(backend) : backend.live.size > 0;
-      if (!isLeft && !held.has(backend)) backends.delete(backend);
+      if (!isLeft) backends.delete(backend);
     }
     return backends;
   }
@@ -211,6 +269,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     if (!this.closed) {
       this.closed = true;
       liveChannels.delete(this);
+      processStallWatch.remove(this);
       this.idleTimer?.cancel();
       this.placement.end(reason);
       this.retries.close(reason);
@@ -271,14 +330,24 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.placement.withdraw(call);
   }
 
-  waitReason(): string {
-    return this.placement.waitReason();
+  stallOf(call: ClientCall): StallReason {
+    return this.placement.stallOf(call);
   }
 
   // PlacementHost, ResolvingBalancerHost.
 
   get subchannelCount(): number {
     return this.held.size;
+  }
+
+  retryInMs(): number {
+    let soonest = -1;
+    for (const { shared } of this.held) {
+      const { state, retryAtMs } = shared;
+      const ms = state === 'TRANSIENT_FAILURE' ? Math.max(0, retryAtMs - this.wheel.now()) : 0;
+      if (soonest < 0 || ms < soonest) soonest = ms;
+    }
+    return soonest;
   }
 
   createSubchannel(
@@ -328,6 +397,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   /** Resolves and connects, unless that is under way. */
   exitIdle(): void {
     if (this.closed) return;
+    processStallWatch.add(this);
     if (this.idleTimer === undefined) this.watchIdleness();
     this.balancing.exitIdle();
   }
@@ -345,6 +415,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
         return;
       }
       this.idleTimer = undefined;
+      processStallWatch.remove(this);
       this.balancing.enterIdle();
     };
     this.idleTimer = new WheelTimeout(this.wheel, step, look);
@@ -357,6 +428,20 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   private hasStreams(): boolean {
     for (const backend of this.subchannels()) if (this.hasCallsOn(backend)) return true;
     return false;
+  }
+}
+
+function waitOf(call: ClientCall | undefined, now: number): number {
+  return call === undefined ? 0 : now - call.waitingSinceMs;
+}
+
+// What limits did on connections that are closed.
+function addActed(
+  into: Record<string, LimitReading>,
+  before: ReadonlyMap<string, LimitReading>,
+): void {
+  for (const [name, { value, unit, acted }] of before) {
+    addReadings(into, { [name]: { value, unit, depth: 0, acted } });
   }
 }
 

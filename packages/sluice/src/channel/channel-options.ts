@@ -4,6 +4,11 @@
 
 import { sendingCodec } from '../grpc/compression-names.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
+import {
+  type AdaptiveConcurrencyOptions,
+  type ConcurrencySettings,
+  concurrencySettings,
+} from '../transport/concurrency-limiter.ts';
 import type { ClientTlsOptions } from '../transport/connector.ts';
 import {
   type ClientLimits,
@@ -24,13 +29,15 @@ import type { BackoffOptions } from './backoff.ts';
 import { checkCredentials } from './call-arguments.ts';
 import type { CallCredentials } from './call-credentials.ts';
 import type { CallDefaults } from './call-options.ts';
+import { type ConnectionsOptions, connectionsSettings } from './connections-options.ts';
 import { serverNameOf } from './host-port.ts';
 import type { ClientInterceptor } from './interceptor.ts';
 import { checkProxy } from './proxy.ts';
 import type { ServiceConfig } from './service-config.ts';
 import type { SubchannelOptions } from './subchannel.ts';
 
-const USER_AGENT = 'grpc-node-sluice/0.1.0';
+/** What every channel says of itself: this package and its version. */
+export const USER_AGENT = 'grpc-node-sluice/0.1.0';
 
 /** Settings of a channel. */
 export interface ChannelOptions {
@@ -44,6 +51,12 @@ export interface ChannelOptions {
   readonly admissionPolicy?: 'wait' | 'fail';
   /** Limits to change; see `limits` for units, defaults and reasons. */
   readonly limits?: Partial<ClientLimits>;
+  /**
+   * Holds the calls in flight on each connection to what the server answers without a queue, found
+   * from how long answers take; default false. What is past it waits or fails by `admissionPolicy`,
+   * under the name `concurrency`. Calls that go on sending are not counted.
+   */
+  readonly adaptiveConcurrency?: boolean | AdaptiveConcurrencyOptions;
   /** Bytes, the first window of each stream; default 65,535. BDP grows it from there. */
   readonly initialStreamWindow?: number;
   /** Bytes, the first window of the connection; default 65,535. BDP grows it from there. */
@@ -77,6 +90,8 @@ export interface ChannelOptions {
   readonly lookUpServiceConfig?: boolean;
   /** Milliseconds without calls after which connections are given up; default 30 minutes. */
   readonly idleTimeoutMs?: number;
+  /** How many connections there are to one backend; default one. */
+  readonly connections?: ConnectionsOptions;
   /** Use connections that other channels with the same options have; default true. */
   readonly shareConnections?: boolean;
   /**
@@ -92,6 +107,7 @@ const NAMES: OptionNames<ChannelOptions> = {
   userAgent: true,
   admissionPolicy: true,
   limits: true,
+  adaptiveConcurrency: true,
   initialStreamWindow: true,
   initialConnectionWindow: true,
   staticWindows: true,
@@ -107,8 +123,16 @@ const NAMES: OptionNames<ChannelOptions> = {
   serviceConfig: true,
   lookUpServiceConfig: true,
   idleTimeoutMs: true,
+  connections: true,
   shareConnections: true,
   proxy: true,
+};
+
+const CONCURRENCY_NAMES: OptionNames<AdaptiveConcurrencyOptions> = {
+  initial: true,
+  min: true,
+  max: true,
+  queueMs: true,
 };
 
 const KEEPALIVE_NAMES: OptionNames<KeepaliveOptions> = {
@@ -133,6 +157,7 @@ export function checkOptions(options: ChannelOptions): void {
   if (policy !== 'wait' && policy !== 'fail') {
     throw new RangeError(`admissionPolicy is ${String(policy)}; it must be wait or fail`);
   }
+  checkConcurrency(options.adaptiveConcurrency);
   checkPositive('connectTimeoutMs', options.connectTimeoutMs, 'ms');
   checkPositive('maxReceiveMessageLength', options.maxReceiveMessageLength, 'bytes');
   checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
@@ -142,6 +167,37 @@ export function checkOptions(options: ChannelOptions): void {
   checkPositive('idleTimeoutMs', options.idleTimeoutMs, 'ms');
   checkProxy(options.proxy);
   sendingCodec(options.compress);
+}
+
+/** A count of calls: a fraction of one, or none at all, would stop every call. */
+function checkCount(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+  throw new RangeError(`${name} is ${String(value)}; it must be an integer of at least 1`);
+}
+
+function checkConcurrency(option: boolean | AdaptiveConcurrencyOptions | undefined): void {
+  if (option === undefined || typeof option === 'boolean') return;
+  const group = 'adaptiveConcurrency';
+  checkNames(group, option, CONCURRENCY_NAMES);
+  const { initial, min, max, queueMs } = option;
+  checkCount(`${group}.initial`, initial);
+  checkCount(`${group}.min`, min);
+  checkCount(`${group}.max`, max);
+  checkPositive(`${group}.queueMs`, queueMs, 'ms');
+  if (min !== undefined && max !== undefined && min > max) {
+    throw new RangeError(`${group}.min is ${min}; it must be at most max, ${max}`);
+  }
+  if (initial !== undefined && (initial > (max ?? initial) || initial < (min ?? initial))) {
+    throw new RangeError(`${group}.initial is ${initial}; it must be from min to max`);
+  }
+}
+
+function concurrencyOf(
+  option: boolean | AdaptiveConcurrencyOptions | undefined,
+  limits: ClientLimits,
+): ConcurrencySettings | undefined {
+  if (option === undefined || option === false) return undefined;
+  return concurrencySettings(option === true ? {} : option, limits.openCalls);
 }
 
 /** @param authority the target's, where the options name none */
@@ -181,6 +237,7 @@ export function connectionSettings(
     secure: tls === true ? DEFAULT_TLS : tls === false ? undefined : tls,
     serverName: serverNameOf(name),
     limits,
+    concurrency: concurrencyOf(options.adaptiveConcurrency, limits),
     userAgent: userAgent === undefined ? USER_AGENT : `${userAgent} ${USER_AGENT}`,
     wheel,
     connectTimeoutMs: options.connectTimeoutMs,
@@ -194,5 +251,6 @@ export function connectionSettings(
     staticWindows: options.staticWindows ?? false,
     keepalive: options.keepalive ?? {},
     backoff: options.backoff ?? {},
+    connections: connectionsSettings(options.connections),
   };
 }

@@ -40,16 +40,17 @@ export class ChannelSubchannel implements BalancedSubchannel, SubchannelUser {
     return this.shared.lastFailure;
   }
 
-  /** Takes new calls; undefined unless READY. */
-  get transport(): ClientTransport | undefined {
-    return this.released ? undefined : this.shared.transport;
+  /** The connection for a call of so many bytes; undefined unless READY. */
+  connectionFor(bytes: number): ClientTransport | undefined {
+    return this.released ? undefined : this.shared.connectionFor(bytes);
   }
 
   /** As it stands, for the figures of the channel. */
   stats(): BackendStats {
-    const { name, lastFailure, live } = this.shared;
+    const { name: address, lastFailure, live, maxConnections, opened, closed } = this.shared;
     const connections = Array.from(live, ({ id }) => id);
-    return { address: name, state: this.state, lastFailure, connections };
+    const { state } = this;
+    return { address, state, lastFailure, connections, maxConnections, opened, closed };
   }
 
   connect(): void {

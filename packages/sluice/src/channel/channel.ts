@@ -158,6 +158,15 @@ export class Channel {
     return this.core.stats();
   }
 
+  /**
+   * What the calls of this channel wait for now, since when, and what would release them: a sentence
+   * for those without a stream, and one for each connection with calls, told by the call that is worst
+   * off. For people: the words may change. What it waits for alone: `Call.explain`.
+   */
+  explain(): string {
+    return this.core.explain();
+  }
+
   /** Ends the channel: open and waiting calls fail with UNAVAILABLE, connections close. */
   close(): Promise<void> {
     return this.core.close();
@@ -167,7 +176,7 @@ export class Channel {
 /** What the caller holds of a call made with `Channel.call`. */
 export type Call = Pick<
   CallHandle,
-  'send' | 'halfClose' | 'request' | 'cancel' | 'isEnded' | 'peer'
+  'send' | 'halfClose' | 'request' | 'cancel' | 'isEnded' | 'peer' | 'explain'
 >;
 
 /**

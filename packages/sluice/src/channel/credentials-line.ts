@@ -2,6 +2,8 @@
 // a stream, so that a token service that hangs costs no more memory than a backend that does.
 // Not here: making credentials (call-credentials.ts), the line itself (waiting-line.ts).
 
+import type { LimitReading } from '../transport/admission.ts';
+import type { StallReason } from '../transport/stall.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 import { type LineLimits, WaitingLine } from './waiting-line.ts';
@@ -12,8 +14,8 @@ export interface CallLine {
   onHeld(call: ClientCall, bytes: number): void;
   /** The call left the line by itself. */
   withdraw(call: ClientCall): void;
-  /** What a waiting call waits for. */
-  waitReason(): string;
+  /** What a call in the line waits for. */
+  stallOf(call: ClientCall): StallReason;
 }
 
 const REASON = 'call credentials are being made';
@@ -22,11 +24,13 @@ const REASON = 'call credentials are being made';
 export class CredentialsLine implements CallLine {
   private readonly line: WaitingLine;
   private readonly onWaiting: () => void;
+  private readonly wheel: TimerWheel;
 
   /** @param onWaiting calls wait, or none does any more */
   constructor(limits: LineLimits, wheel: TimerWheel, onWaiting: () => void) {
     this.line = new WaitingLine(limits, wheel, () => REASON);
     this.onWaiting = onWaiting;
+    this.wheel = wheel;
   }
 
   /** Calls that wait here. */
@@ -50,8 +54,18 @@ export class CredentialsLine implements CallLine {
     this.onWaiting();
   }
 
-  waitReason(): string {
-    return REASON;
+  /** The call that has waited longest. */
+  get first(): ClientCall | undefined {
+    return this.line.first;
+  }
+
+  stallOf(call: ClientCall): StallReason {
+    return { kind: 'credentials', forMs: this.wheel.now() - call.waitingSinceMs };
+  }
+
+  /** Its limits, for stats. */
+  readings(): Record<'waiting-calls' | 'waiting-bytes', LimitReading> {
+    return this.line.readings();
   }
 
   /** Ends every call that waits here, and whichever comes later. */

@@ -2,6 +2,8 @@
 // Invariant: a channel is here until it is closed, or is forgotten by the program: being here keeps
 // none alive.
 
+import type { RuntimeStats } from '../transport/connection-stats.ts';
+import type { AskedCall } from '../transport/worst-stall.ts';
 import type { CallCounts } from './call-handle.ts';
 import type { ConnectivityState, Subchannel } from './subchannel.ts';
 
@@ -11,6 +13,10 @@ export interface LiveChannel {
   readonly state: ConnectivityState;
   readonly counts: CallCounts;
   subchannels(): ReadonlySet<Subchannel>;
+  stats(): RuntimeStats;
+  explain(): string;
+  /** The calls on its connections, by the connections' peers. */
+  openCalls(): Iterable<readonly [peer: string, calls: readonly AskedCall[]]>;
 }
 
 /** Channels, in the order in which they were made. */

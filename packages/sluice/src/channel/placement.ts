@@ -9,6 +9,7 @@ import { isStatus, Status } from '../grpc/status.ts';
 import type { LimitName } from '../transport/admission.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import type { ClientLimits } from '../transport/limits.ts';
+import type { StallReason } from '../transport/stall.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { Picker, PickInfo, PickResult } from './balancer.ts';
@@ -16,9 +17,10 @@ import type { ClientCall } from './call.ts';
 import { ChannelSubchannel } from './channel-subchannel.ts';
 import { ReadyWaiters } from './ready-waiters.ts';
 import type { ResolvingBalancer } from './resolving-balancer.ts';
+import type { Subchannel } from './subchannel.ts';
 import { reasonOf } from './typed-messages.ts';
 import { checkWatchOptions, type WatchOptions } from './waiter.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { callsBefore, WaitingLine } from './waiting-line.ts';
 
 /** What became of an attempt to start a call. */
 const PLACED = 0;
@@ -48,6 +50,8 @@ export interface PlacementHost {
   readonly backendName: string;
   /** Connections the balancer may pick among. */
   readonly subchannelCount: number;
+  /** Milliseconds until a backend is tried again, 0 while one is; -1 where none is known. */
+  retryInMs(): number;
   /** Calls or callers of `ready` wait, or none does any more. */
   onWaiting(): void;
 }
@@ -59,8 +63,8 @@ export class Placement {
   lastFailure: string;
   private readonly host: PlacementHost;
   private readonly readyWaiters: ReadyWaiters;
-  /** Connections that calls in the line wait for, as far as the last pump has seen. */
-  private readonly awaited: Set<ClientTransport>;
+  /** Backends that calls in the line wait for, as far as the last pump has seen. */
+  private readonly awaited: Set<Subchannel>;
   private pumping: boolean;
   /** Something has changed while the line was looked at. */
   private pumpAgain: boolean;
@@ -101,18 +105,20 @@ export class Placement {
   /** @param first the call goes before those in the line */
   private tryOpen(call: ClientCall, first: boolean, mostTries: number): Outcome {
     const { balancing } = this.host;
-    let tried: ClientTransport | undefined;
+    let tried: Subchannel | undefined;
     for (let tries = 0; tries < mostTries; tries += 1) {
       const { picker } = balancing;
       const pick = pickFor(picker, call);
       // It may have told a backend to connect, which failed at once.
       if (pick.kind === 'queue' && picker !== balancing.picker) continue;
       if (pick.kind !== 'subchannel') return this.unpicked(call, pick);
-      const transport = transportOf(pick);
+      const chosen = subchannelOf(pick);
+      const transport = chosen?.connectionFor(call.queueBytes);
       // The connection was lost in this turn; a new picker follows.
-      if (transport === undefined) return UNCONNECTED;
+      if (chosen === undefined || transport === undefined) return UNCONNECTED;
+      const { shared } = chosen;
       const limit = transport.admission.refuses(call.queueBytes);
-      if (limit === undefined && (first || !this.hasQueueFor(transport))) {
+      if (limit === undefined && (first || !this.hasQueueFor(shared))) {
         const waited = call.inLine;
         if (waited) this.line.remove(call);
         if (call.open(transport, pick.tracker)) return PLACED;
@@ -120,16 +126,16 @@ export class Placement {
       }
       this.full = transport;
       this.fullLimit = limit;
-      this.awaited.add(transport);
-      transport.notifyCapacity();
-      if (transport === tried || this.host.subchannelCount < 2) break;
-      tried ??= transport;
+      this.awaited.add(shared);
+      shared.onHeldBack(transport, limit);
+      if (shared === tried || this.host.subchannelCount < 2) break;
+      tried ??= shared;
     }
     return FULL;
   }
 
-  private hasQueueFor(transport: ClientTransport): boolean {
-    return this.line.size > 0 && (this.pumping || this.awaited.has(transport));
+  private hasQueueFor(backend: Subchannel): boolean {
+    return this.line.size > 0 && (this.pumping || this.awaited.has(backend));
   }
 
   private unpicked(
@@ -144,9 +150,10 @@ export class Placement {
 
   private waitOrRefuse(call: ClientCall, again: boolean, limit: LimitName | undefined): void {
     const admission = this.full?.admission;
-    if (limit !== undefined) admission?.count(limit);
     const waits = this.host.policy === 'wait' || again || limit === undefined;
-    if (!waits && limit !== 'draining' && admission !== undefined) {
+    const isRefused = !waits && limit !== 'draining';
+    if (limit !== undefined) admission?.count(limit, isRefused ? 'refused' : 'waited');
+    if (isRefused && admission !== undefined) {
       call.refuse(Status.RESOURCE_EXHAUSTED, `refused by ${admission.describe(limit)}`);
       return;
     }
@@ -170,7 +177,30 @@ export class Placement {
     this.host.onWaiting();
   }
 
-  /** What a waiting call waits for. */
+  /** What callers of `ready` wait for; undefined where there are none. */
+  get readyWaits(): string | undefined {
+    return this.readyWaiters.size === 0 ? undefined : this.waitReason();
+  }
+
+  /** What a call in the line waits for. */
+  stallOf(call: ClientCall): StallReason {
+    const { balancing, backendName, wheel } = this.host;
+    const forMs = wheel.now() - call.waitingSinceMs;
+    const ahead = callsBefore(call);
+    const { full, lastFailure: failure } = this;
+    if (balancing.state === 'READY') {
+      const limit = full?.admission.refuses(call.queueBytes);
+      if (full === undefined || limit === undefined) return { kind: 'turn', forMs, ahead };
+      return full.admission.stall(limit, forMs, ahead);
+    }
+    if (balancing.resolving) return { kind: 'resolution', forMs, ahead, target: balancing.target };
+    if (balancing.state === 'TRANSIENT_FAILURE') {
+      return { kind: 'backoff', forMs, ahead, failure, retryInMs: this.host.retryInMs() };
+    }
+    return { kind: 'connecting', forMs, ahead, address: backendName, failure };
+  }
+
+  /** What waiting calls wait for, in the words of refusals. */
   waitReason(): string {
     const { balancing, backendName } = this.host;
     if (balancing.state === 'READY') {
@@ -265,11 +295,13 @@ export class Placement {
   private admitsNow(): boolean {
     const pick = pickFor(this.host.balancing.picker, ANY_CALL);
     if (pick.kind !== 'subchannel') return false;
-    const transport = transportOf(pick);
-    if (transport === undefined) return false;
-    const isFull = transport.admission.refuses(0) !== undefined;
-    if (!isFull && !this.hasQueueFor(transport)) return true;
-    transport.notifyCapacity();
+    const chosen = subchannelOf(pick);
+    const transport = chosen?.connectionFor(0);
+    if (chosen === undefined || transport === undefined) return false;
+    const limit = transport.admission.refuses(0);
+    if (limit === undefined && !this.hasQueueFor(chosen.shared)) return true;
+    this.full = transport;
+    chosen.shared.onHeldBack(transport, limit);
     return false;
   }
 
@@ -311,9 +343,9 @@ function faultOf(result: PickResult): string | undefined {
   }
 }
 
-function transportOf(
+function subchannelOf(
   pick: Extract<PickResult, { readonly kind: 'subchannel' }>,
-): ClientTransport | undefined {
+): ChannelSubchannel | undefined {
   const { subchannel } = pick;
-  return subchannel instanceof ChannelSubchannel ? subchannel.transport : undefined;
+  return subchannel instanceof ChannelSubchannel ? subchannel : undefined;
 }

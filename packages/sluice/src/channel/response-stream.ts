@@ -30,7 +30,7 @@ export class ResponseStream
   room: WriteRoom | undefined;
   failure: Failure | undefined;
   onPeer: ((peer: Peer) => void) | undefined;
-  private readonly method: AnyMethod | undefined;
+  readonly method: AnyMethod | undefined;
   private readonly messages: MessageQueue<unknown>;
 
   /** @param method whose codec makes the messages; without one they are bytes */

@@ -32,6 +32,10 @@ export class StreamAttempt implements FieldsListener {
     this.onOver = () => {};
   }
 
+  get method(): AnyMethod | undefined {
+    return this.responses.method;
+  }
+
   /** Calls `listener` when the attempt has ended. */
   whenOver(listener: () => void): void {
     this.onOver = listener;

@@ -1,25 +1,22 @@
 // One backend's connection as its users see it: connecting on its own task, backing off, ready, idle
 // again when it drains.
-// Invariants: at most one attempt and one current transport; draining transports finish by
-// themselves; without users it retires. States as in gRPC's connectivity-semantics-and-api.md.
-// Not here: who shares one (subchannel-pool.ts), when to connect (balancers/).
+// Invariants: at most one attempt of its own and, without a pool, one current transport; draining
+// transports finish by themselves; without users it retires. States as in gRPC's
+// connectivity-semantics-and-api.md.
+// Not here: who shares one (subchannel-pool.ts), when to connect (balancers/), an attempt (dial.ts),
+// further connections (connection-pool.ts).
 
-import type { Duplex } from 'node:stream';
+import type { LimitName, LimitReading } from '../transport/admission.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
-import { ClientTransport } from '../transport/client-transport.ts';
-import {
-  type ClientTlsOptions,
-  type ConnectAttempt,
-  connectSocket,
-  type Endpoint,
-  endpointText,
-} from '../transport/connector.ts';
-import type { ClosingError } from '../transport/errors.ts';
-import { type ClientLimits, CONNECT_TIMEOUT_MS } from '../transport/limits.ts';
-import { namesOf, type SocketNames } from '../transport/listener.ts';
-import type { Reader } from '../transport/reader.ts';
+import type { ClientTransport } from '../transport/client-transport.ts';
+import type { ConcurrencySettings } from '../transport/concurrency-limiter.ts';
+import { type ClientTlsOptions, type Endpoint, endpointText } from '../transport/connector.ts';
+import type { ClientLimits } from '../transport/limits.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
 import { Backoff, type BackoffOptions, INITIAL_BACKOFF_MS } from './backoff.ts';
+import { ConnectionPool, type PoolHost } from './connection-pool.ts';
+import type { ConnectionsSettings } from './connections-options.ts';
+import { type ConnectionOwner, Dial, type DialResult, type LiveTransport } from './dial.ts';
 
 /** gRPC's connectivity states. */
 export type ConnectivityState = 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
@@ -32,6 +29,8 @@ export interface SubchannelOptions {
   /** The name that the server's certificate has to carry, unless `secure` gives one; '' for none. */
   readonly serverName: string;
   readonly limits: ClientLimits;
+  /** Of `adaptiveConcurrency`; none where it is off. */
+  readonly concurrency?: ConcurrencySettings | undefined;
   readonly userAgent: string;
   readonly wheel: TimerWheel;
   readonly connectTimeoutMs: number | undefined;
@@ -42,6 +41,7 @@ export interface SubchannelOptions {
   readonly staticWindows: boolean;
   readonly keepalive: KeepaliveOptions;
   readonly backoff: BackoffOptions;
+  readonly connections: ConnectionsSettings;
 }
 
 /** Whoever uses a subchannel, once for each channel and address. */
@@ -51,14 +51,6 @@ export interface SubchannelUser {
   onCapacity(): void;
 }
 
-/** A live connection with what stats show of it. */
-export interface LiveTransport {
-  readonly transport: ClientTransport;
-  readonly id: number;
-  readonly names: SocketNames;
-  readonly sinceMs: number;
-}
-
 /**
  * Connections in a row that were ready and of no use, after which the next one waits for a backoff: a
  * backend behind a load balancer that restarts its servers may send a client away more than once, one
@@ -66,26 +58,31 @@ export interface LiveTransport {
  */
 const MAX_USELESS = 3;
 
-let nextConnectionId = 1;
-
 /**
  * Connects when told to; after a failure and its backoff it is IDLE again. Backoffs grow until a
  * connection was of use.
  */
-export class Subchannel implements WheelTimer {
+export class Subchannel implements WheelTimer, ConnectionOwner, PoolHost {
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
   wheelDeadline: number;
   state: ConnectivityState;
-  /** Takes new calls; undefined unless READY. */
+  /** Takes new calls; undefined unless READY. Of a pool, the one that has been there longest. */
   transport: ClientTransport | undefined;
+  /** Undefined where one connection is all there may be. */
+  readonly pool: ConnectionPool | undefined;
   /** Why the last attempt or connection failed. */
   lastFailure: string;
   /** When the next attempt is due, ms on the wheel's clock; while in TRANSIENT_FAILURE. */
   retryAtMs: number;
   /** Every connection whose socket is open, draining ones included. */
   readonly live: Set<LiveTransport>;
+  /** What limits did on connections that are closed. */
+  readonly actedBefore: Map<string, LimitReading>;
+  /** Connections that were made, and of those the ones that are closed. */
+  opened: number;
+  closed: number;
   private readonly options: SubchannelOptions;
   private readonly onRetired: () => void;
   private users: readonly SubchannelUser[];
@@ -98,9 +95,8 @@ export class Subchannel implements WheelTimer {
   /** Connections since the last one of use. */
   private useless: number;
   private readonly closeWaiters: (() => void)[];
-  private attempt: ConnectAttempt | undefined;
+  private attempt: Dial | undefined;
   private keepaliveMs: number | undefined;
-  private handshaking: ClientTransport | undefined;
 
   /** @param onRetired the last user has left: nobody may be given this one any more */
   constructor(options: SubchannelOptions, onRetired: () => void) {
@@ -113,7 +109,15 @@ export class Subchannel implements WheelTimer {
     this.lastFailure = '';
     this.retryAtMs = 0;
     this.live = new Set();
+    this.actedBefore = new Map();
+    this.opened = 0;
+    this.closed = 0;
     this.options = options;
+    const { connections } = options;
+    this.pool =
+      connections.policy === 'single'
+        ? undefined
+        : new ConnectionPool(connections, options.backoff, this);
     this.onRetired = onRetired;
     this.users = [];
     this.lastServed = 0;
@@ -124,7 +128,6 @@ export class Subchannel implements WheelTimer {
     this.closeWaiters = [];
     this.attempt = undefined;
     this.keepaliveMs = options.keepalive.timeMs;
-    this.handshaking = undefined;
   }
 
   /** The backend, as errors name it. */
@@ -142,6 +145,15 @@ export class Subchannel implements WheelTimer {
     if (this.users.length === 0) this.retire();
   }
 
+  get wheel(): TimerWheel {
+    return this.options.wheel;
+  }
+
+  /** Connections that there may be. */
+  get maxConnections(): number {
+    return this.options.connections.maxConnections;
+  }
+
   /** True while anybody uses it. */
   get used(): boolean {
     return this.users.length > 0;
@@ -155,85 +167,78 @@ export class Subchannel implements WheelTimer {
 
   private retire(): void {
     if (this.state === 'SHUTDOWN') return;
-    this.options.wheel.remove(this);
+    this.wheel.remove(this);
     this.attempt?.cancel();
+    this.pool?.stop();
     this.transport = undefined;
-    this.handshaking = undefined;
     this.move('SHUTDOWN');
     this.onRetired();
     for (const { transport } of this.live) transport.drain('the connection is not needed any more');
   }
 
-  /** The connect deadline or the backoff is over. */
+  /** The backoff is over. */
   onTimer(): void {
-    if (this.state === 'CONNECTING') {
-      const ms = this.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-      this.attempt?.cancel();
-      const handshaking = this.handshaking;
-      this.handshaking = undefined;
-      const where = endpointText(this.options.endpoint);
-      const waited = handshaking === undefined ? 'no connection to' : 'no HTTP/2 SETTINGS from';
-      handshaking?.close('the handshake took too long');
-      this.fail(`${waited} ${where} within ${ms} ms`);
-    } else if (this.state === 'TRANSIENT_FAILURE') {
-      this.move('IDLE');
-    }
+    if (this.state === 'TRANSIENT_FAILURE') this.move('IDLE');
   }
 
   private startAttempt(): void {
-    const { wheel, endpoint, secure, serverName, connectTimeoutMs } = this.options;
     this.move('CONNECTING');
     // Somebody who was told may have been the last user.
     if (this.state !== 'CONNECTING') return;
-    wheel.add(this, wheel.now() + (connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
-    const named =
-      secure === undefined || serverName === '' ? secure : { servername: serverName, ...secure };
-    try {
-      this.attempt = connectSocket(endpoint, named, {
-        onSocket: (socket, feed) => this.onSocket(socket, feed),
-        onFailure: (reason) => this.fail(reason),
-      });
-    } catch (error) {
-      // TLS settings that node:tls cannot use: a certificate that is none, a key of another one.
-      const why = error instanceof Error ? error.message : String(error);
-      this.fail(`cannot connect to ${this.name}: ${why}`);
-    }
+    const attempt = new Dial(this.options, this, {
+      onReady: (live) => this.onReady(live),
+      onFailed: (reason) => this.fail(reason),
+    });
+    this.attempt = attempt;
+    attempt.start(this.keepaliveMs);
   }
 
-  private onSocket(socket: Duplex, feed: (reader: Reader) => void): void {
-    this.attempt = undefined;
-    const { options } = this;
-    const transport = new ClientTransport(
-      {
-        onReady: () => this.onReady(transport),
-        onCapacity: () => this.onCapacity(transport),
-        onKeepaliveTime: (timeMs) => {
-          this.keepaliveMs = timeMs;
-        },
-        onDraining: (reason) => this.onDraining(transport, reason),
-        onClosed: (error) => {
-          this.onClosed(transport, error);
-        },
-      },
-      {
-        ...options,
-        keepalive: { ...options.keepalive, timeMs: this.keepaliveMs },
-        socket,
-        schedule: setImmediate,
-        scheme: options.secure === undefined ? 'http' : 'https',
-      },
-    );
-    this.handshaking = transport;
-    const live = {
-      transport,
-      id: nextConnectionId,
-      names: namesOf(socket),
-      sinceMs: options.wheel.now(),
-    };
-    nextConnectionId += 1;
+  // PoolHost.
+
+  dial(result: DialResult): Dial {
+    const dial = new Dial(this.options, this, result);
+    dial.start(this.keepaliveMs);
+    return dial;
+  }
+
+  tellCapacity(): void {
+    const first = this.transport;
+    if (first !== undefined) this.onCapacity(first);
+  }
+
+  // Calls.
+
+  /** The connection for a call of so many bytes: one that admits it, if any does. */
+  connectionFor(bytes: number): ClientTransport | undefined {
+    return this.pool === undefined ? this.transport : this.pool.pick(bytes);
+  }
+
+  /** A call found no room on `transport`; its user hears when there may be some. */
+  onHeldBack(transport: ClientTransport, limit: LimitName | undefined): void {
+    if (this.pool === undefined) transport.notifyCapacity();
+    else this.pool.onHeldBack(limit);
+  }
+
+  // ConnectionOwner.
+
+  onSocketOpen(live: LiveTransport): void {
     this.live.add(live);
-    socket.once('close', () => this.forget(live));
-    feed(transport.connection.reader);
+    this.opened += 1;
+  }
+
+  onSocketClosed(live: LiveTransport): void {
+    this.live.delete(live);
+    for (const [name, reading] of Object.entries(live.transport.admission.readings())) {
+      const before = this.actedBefore.get(name)?.acted ?? 0;
+      this.actedBefore.set(name, { ...reading, acted: before + reading.acted });
+    }
+    this.closed += 1;
+    if (this.live.size > 0) return;
+    for (const resolve of this.closeWaiters.splice(0)) resolve();
+  }
+
+  onKeepaliveTime(timeMs: number): void {
+    this.keepaliveMs = timeMs;
   }
 
   /** Resolves when the last socket is closed. */
@@ -244,42 +249,36 @@ export class Subchannel implements WheelTimer {
     });
   }
 
-  private forget(live: LiveTransport): void {
-    this.live.delete(live);
-    if (this.live.size > 0) return;
-    for (const resolve of this.closeWaiters.splice(0)) resolve();
-  }
-
-  private onReady(transport: ClientTransport): void {
-    if (this.handshaking !== transport) return;
-    this.handshaking = undefined;
-    const { wheel } = this.options;
-    wheel.remove(this);
-    this.readyAtMs = wheel.now();
-    this.transport = transport;
+  private onReady(live: LiveTransport): void {
+    this.attempt = undefined;
+    this.readyAtMs = this.wheel.now();
+    this.transport = live.transport;
+    this.pool?.begin(live);
     this.move('READY');
   }
 
   // Whoever is told first may take all the room there is.
-  private onCapacity({ admission }: ClientTransport): void {
-    const { users } = this;
+  onCapacity({ admission }: ClientTransport): void {
+    const { users, pool } = this;
     const start = this.lastServed + 1;
     for (let i = 0; i < users.length; i += 1) {
       const at = (start + i) % users.length;
-      const before = admission.openCalls;
+      const { openCalls: before } = pool ?? admission;
       users[at]?.onCapacity();
-      if (admission.openCalls > before) this.lastServed = at;
+      if ((pool ?? admission).openCalls > before) this.lastServed = at;
     }
   }
 
-  private onDraining(transport: ClientTransport, reason: string): void {
-    if (this.transport === transport) this.onLost(transport, reason);
+  onLost(live: LiveTransport, reason: string): void {
+    this.pool?.remove(live);
+    if (this.transport !== live.transport) return;
+    this.transport = this.pool?.current[0]?.transport;
+    if (this.transport === undefined) this.onLastLost(live.transport, reason);
   }
 
-  /** The current connection takes no more calls. */
-  private onLost(transport: ClientTransport, reason: string): void {
+  /** No connection is left that takes calls. */
+  private onLastLost(transport: ClientTransport, reason: string): void {
     const lastedMs = this.options.wheel.now() - this.readyAtMs;
-    this.transport = undefined;
     if (transport.streamsEnded > 0 || lastedMs >= this.usefulAfterMs) {
       this.useless = 0;
       this.backoff.reset();
@@ -292,24 +291,6 @@ export class Subchannel implements WheelTimer {
     }
     this.lastFailure = reason;
     this.move('IDLE');
-  }
-
-  private onClosed(transport: ClientTransport, error: ClosingError): void {
-    if (this.handshaking === transport) {
-      this.handshaking = undefined;
-      const where = endpointText(this.options.endpoint);
-      this.fail(`the HTTP/2 handshake with ${where} failed: ${error.reason}${this.hint(error)}`);
-    } else if (this.transport === transport) {
-      this.onLost(transport, error.reason);
-    }
-  }
-
-  // A server that asks for certificates, and one that speaks TLS, may close without a word.
-  private hint(error: ClosingError): string {
-    if (error.kind !== 'io' || error.cause !== undefined) return '';
-    return this.options.secure === undefined
-      ? '; does it speak TLS on this port?'
-      : "; did it refuse this client's certificate?";
   }
 
   private fail(reason: string): void {

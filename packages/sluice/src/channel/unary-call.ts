@@ -23,7 +23,7 @@ export class UnaryCall implements FieldsListener, Caller, RequestListener {
   room: WriteRoom | undefined;
   failure: Failure | undefined;
   onPeer: ((peer: Peer) => void) | undefined;
-  private readonly method: AnyMethod | undefined;
+  readonly method: AnyMethod | undefined;
   private readonly resolve: Resolve;
   private readonly reject: Reject;
   private message: Buffer | undefined;

@@ -6,20 +6,34 @@
 
 import { Status } from '../grpc/status.ts';
 import type { LimitReading } from '../transport/admission.ts';
+import { tellLimit } from '../transport/connection-events.ts';
+import { limitEvents } from '../transport/diagnostics.ts';
 import type { ClientLimits } from '../transport/limits.ts';
+import { memoryBudget } from '../transport/memory-budget.ts';
+import { MAX_AHEAD } from '../transport/stall.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import type { ClientCall } from './call.ts';
 
 /** The limits of a line. */
 export type LineLimits = Pick<ClientLimits, 'waitingCalls' | 'waitingBytes'>;
 
+/** Calls in the line before this one, as far as MAX_AHEAD of them. */
+export function callsBefore(call: ClientCall): number {
+  let count = 0;
+  let before = call.previousInLine;
+  while (before !== undefined && count < MAX_AHEAD) {
+    count += 1;
+    before = before.previousInLine;
+  }
+  return count;
+}
+
 /** The line of one channel. */
 export class WaitingLine {
   first: ClientCall | undefined;
   last: ClientCall | undefined;
   size: number;
-  /** Bytes of the messages and metadata that waiting calls hold. */
-  bytes: number;
+  private held: number;
   private readonly limits: LineLimits;
   private readonly wheel: TimerWheel;
   /** What those who are refused are told that the others wait for. */
@@ -32,12 +46,22 @@ export class WaitingLine {
     this.first = undefined;
     this.last = undefined;
     this.size = 0;
-    this.bytes = 0;
+    this.held = 0;
     this.limits = limits;
     this.wheel = wheel;
     this.reason = reason;
     this.acted = { calls: 0, bytes: 0 };
     this.ended = '';
+  }
+
+  /** Bytes of the messages and metadata that waiting calls hold; in the memory budget, too. */
+  get bytes(): number {
+    return this.held;
+  }
+
+  set bytes(bytes: number) {
+    memoryBudget.charge(bytes - this.held);
+    this.held = bytes;
   }
 
   /**
@@ -53,6 +77,7 @@ export class WaitingLine {
     }
     if (!front && this.size >= waitingCalls) {
       this.acted.calls += 1;
+      if (limitEvents.hasSubscribers) this.tell('waiting-calls', call);
       call.refuse(
         Status.RESOURCE_EXHAUSTED,
         `refused by the waiting-calls limit: ${this.size} of ${waitingCalls} calls wait already (${why ?? this.reason()}); slow down or raise limits.waitingCalls`,
@@ -71,10 +96,15 @@ export class WaitingLine {
 
   private refuseBytes(call: ClientCall, depth: number, why: string | undefined): void {
     this.acted.bytes += 1;
+    if (limitEvents.hasSubscribers) this.tell('waiting-bytes', call);
     call.refuse(
       Status.RESOURCE_EXHAUSTED,
       `refused by the waiting-bytes limit: ${depth} of ${this.limits.waitingBytes} bytes wait already (${why ?? this.reason()}); slow down or raise limits.waitingBytes`,
     );
+  }
+
+  private tell(limit: 'waiting-calls' | 'waiting-bytes', call: ClientCall): void {
+    tellLimit(limit, this.readings()[limit], 'refused', 'client', call.target);
   }
 
   /** A call in the line holds so many bytes more; it may be refused for it. */

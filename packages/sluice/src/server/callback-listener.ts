@@ -6,6 +6,7 @@ import type { Status } from '../grpc/status.ts';
 import { checkStatus, StatusError } from '../grpc/status-error.ts';
 import type { ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
+import { handlerScopes } from './handler-scope.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 
 /** Serves a call with callbacks: the layer the other kinds stand on. */
@@ -47,6 +48,15 @@ export class CallbackListener implements ServerStreamListener, SlotListener, Ser
   run(slot: HandlerSlot<Buffer, Uint8Array>, handler: CallHandler): void {
     this.slot = slot;
     slot.stream.listen(this);
+    if (handlerScopes.any) this.beginScoped(slot, handler);
+    else this.begin(slot, handler);
+  }
+
+  private beginScoped(slot: HandlerSlot<Buffer, Uint8Array>, handler: CallHandler): void {
+    handlerScopes.run(slot.stream, () => this.begin(slot, handler));
+  }
+
+  private begin(slot: HandlerSlot<Buffer, Uint8Array>, handler: CallHandler): void {
     try {
       this.callbacks = handler(this, slot.context);
       if (!slot.isEnded) checkCallbacks(this.callbacks, slot.context);

@@ -9,6 +9,7 @@ import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
+import { callText } from '../transport/stall.ts';
 
 /** A method, as interceptors and handlers see it. */
 export interface MethodInfo {
@@ -140,6 +141,15 @@ export class ServerContext implements ParentCall {
     const fields = this.heading?.toFields() ?? NO_FIELDS;
     this.heading = undefined;
     this.stream.sendHead(header === undefined ? fields : [...fields, ...header.toFields()]);
+  }
+
+  /**
+   * What the call waits for now, since when, and what would release it: one sentence, for people. On
+   * Linux the kernel is asked for its queues of the socket, which takes a moment: not for each call.
+   */
+  explain(): string {
+    const isOver = this.cancelled || this.stream.isEnded;
+    return callText(isOver, isOver ? undefined : this.stream.stall(true));
   }
 
   /**

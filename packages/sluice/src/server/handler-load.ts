@@ -6,8 +6,12 @@
 import { Metadata } from '../grpc/metadata.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
+import type { LimitReading } from '../transport/admission.ts';
+import { tellLimit } from '../transport/connection-events.ts';
+import { limitEvents } from '../transport/diagnostics.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
+import type { QueueDelay } from './queue-delay.ts';
 
 /** A call that has only just arrived, as `ServerOptions.shed` is asked about it. */
 export interface ArrivingCall {
@@ -41,11 +45,14 @@ export class HandlerLoad {
   shedCalls: number;
   readonly limit: number;
   readonly shed: Shedding | undefined;
+  /** Of `shedQueueDelay`. */
+  readonly queueDelay: QueueDelay | undefined;
   private readonly onHandlerError: (error: unknown, path: string) => void;
 
   constructor(
     limit: number,
     shed: Shedding | undefined,
+    queueDelay: QueueDelay | undefined,
     onHandlerError: ((error: unknown, path: string) => void) | undefined,
   ) {
     this.running = 0;
@@ -56,6 +63,7 @@ export class HandlerLoad {
     this.shedCalls = 0;
     this.limit = limit;
     this.shed = shed;
+    this.queueDelay = queueDelay;
     this.onHandlerError = onHandlerError ?? logHandlerError;
   }
 
@@ -63,10 +71,39 @@ export class HandlerLoad {
   refusal(stream: ServerStream, peer: Peer): StatusError | undefined {
     if (this.running >= this.limit) {
       this.refused += 1;
+      if (limitEvents.hasSubscribers) this.tell('total-handlers', peer);
       const text = `refused by the total-handlers limit: ${this.running} of ${this.limit} run on this server; slow down or raise limits.totalHandlers on the server`;
       return StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
     }
+    const delayed = this.queueDelay?.refusal(stream.head.path);
+    if (delayed !== undefined) {
+      if (limitEvents.hasSubscribers) this.tell('queue-delay', peer);
+      return delayed;
+    }
     return this.shed === undefined ? undefined : this.askShedding(this.shed, stream, peer);
+  }
+
+  private tell(limit: string, peer: Peer): void {
+    const reading = this.readings()[limit];
+    if (reading !== undefined) tellLimit(limit, reading, 'refused', 'server', peer.address);
+  }
+
+  /** The limits of the whole server, as far as it has them. */
+  readings(): Record<string, LimitReading> {
+    const { limit: value, running: depth, queueDelay } = this;
+    const found: Record<string, LimitReading> = {
+      'total-handlers': { value, unit: 'handlers', depth, acted: this.refused },
+    };
+    if (queueDelay !== undefined) {
+      const { targetMs, delayMs, shed: acted } = queueDelay;
+      const delay = Math.round(delayMs);
+      found['queue-delay'] = { value: targetMs, unit: 'ms', depth: delay, acted };
+    }
+    if (this.shed !== undefined) {
+      const none = Number.POSITIVE_INFINITY;
+      found.shed = { value: none, unit: 'handlers', depth, acted: this.shedCalls };
+    }
+    return found;
   }
 
   private askShedding(shed: Shedding, stream: ServerStream, peer: Peer): StatusError | undefined {
@@ -81,6 +118,7 @@ export class HandlerLoad {
     if (stream.isEnded) return StatusError.refusal(Status.CANCELLED, 'the call has ended');
     if (error === undefined) return undefined;
     this.shedCalls += 1;
+    if (limitEvents.hasSubscribers) this.tell('shed', peer);
     // It may be any value where there are no types, and a promise where it was made async.
     if (!(error instanceof StatusError) || error.code === Status.OK) {
       const why = new TypeError(

@@ -6,11 +6,13 @@ import { keepMark } from '../grpc/compression-mark.ts';
 import { Status } from '../grpc/status.ts';
 import { StatusError } from '../grpc/status-error.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import type { ConcurrencyLimiter } from '../transport/concurrency-limiter.ts';
 import { checkMessage } from '../transport/message-check.ts';
 import type { MessageWriter } from '../transport/message-pump.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
+import { stallText } from '../transport/stall.ts';
 import type { WheelTimer } from '../transport/timer-wheel.ts';
 import { type CallAborter, ServerContext } from './context.ts';
 import { HANDLER_FAILED, type HandlerLoad } from './handler-load.ts';
@@ -35,6 +37,8 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAbor
   readonly context: ServerContext;
   readonly stream: ServerStream;
   readonly method: ServedMethod<I, O>;
+  /** Hears how long a handler took that answers once, where `shedQueueDelay` asks for it. */
+  timed: ConcurrencyLimiter | undefined;
   private readonly transport: ServerTransport;
   private readonly load: HandlerLoad;
   private readonly listener: SlotListener;
@@ -54,6 +58,7 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAbor
     this.wheelDeadline = 0;
     this.stream = stream;
     this.method = method;
+    this.timed = undefined;
     this.transport = transport;
     this.load = load;
     this.listener = listener;
@@ -72,7 +77,11 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAbor
 
   /** The client's deadline. */
   onTimer(): void {
-    this.stream.end(Status.DEADLINE_EXCEEDED, 'the deadline passed on the server', NO_FIELDS);
+    const { wheel } = this.transport.connection;
+    const startMs = this.wheelDeadline - this.stream.head.timeoutMs;
+    const reason = wheel.stalls.within(startMs, wheel.now()) ?? this.stream.stall(false);
+    const text = `the deadline passed on the server; ${stallText(reason)}`;
+    this.stream.end(Status.DEADLINE_EXCEEDED, text, NO_FIELDS);
     this.cancelled('the deadline passed');
   }
 
@@ -172,8 +181,18 @@ export class HandlerSlot<I, O> implements WheelTimer, MessageWriter<O>, CallAbor
     if (!this.taken) return;
     this.taken = false;
     this.load.running -= 1;
-    this.transport.handlerDone();
+    if (this.timed !== undefined) this.tellTime(this.timed);
+    this.transport.handlerDone(this.stream);
     this.listener.released();
+  }
+
+  private tellTime(timed: ConcurrencyLimiter): void {
+    const nowMs = this.transport.connection.wheel.now();
+    const { openedMs, head } = this.stream;
+    const isLate = head.timeoutMs >= 0 && nowMs - openedMs >= head.timeoutMs;
+    // How soon a handler ends that was told of a cancellation says nothing.
+    if (this.context.cancelled && !isLate) timed.leave();
+    else timed.answer(openedMs, nowMs, isLate ? Status.DEADLINE_EXCEEDED : Status.OK);
   }
 
   private stopTimer(): void {

@@ -6,6 +6,7 @@ import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import { CallbackListener, type CallHandler } from './callback-listener.ts';
+import type { MethodInfo } from './context.ts';
 import type { HandlerLoad } from './handler-load.ts';
 import { HandlerSlot } from './handler-slot.ts';
 import type { ServedMethod } from './served-method.ts';
@@ -23,6 +24,7 @@ import {
 /** A method and its handler. */
 export interface Route {
   readonly path: string;
+  readonly method: MethodInfo;
   /** Runs the handler for a call. */
   serve(stream: ServerStream, transport: ServerTransport, peer: Peer, load: HandlerLoad): void;
 }
@@ -30,7 +32,7 @@ export interface Route {
 /** One request, one response. */
 export class UnaryRoute<I, O> implements Route {
   readonly path: string;
-  private readonly method: ServedMethod<I, O>;
+  readonly method: ServedMethod<I, O>;
   private readonly handler: UnaryHandler<I, O>;
 
   constructor(method: ServedMethod<I, O>, handler: UnaryHandler<I, O>) {
@@ -41,14 +43,16 @@ export class UnaryRoute<I, O> implements Route {
 
   serve(stream: ServerStream, transport: ServerTransport, peer: Peer, load: HandlerLoad): void {
     const listener = new SingleRequestListener<I, O>(stream, this.handler, undefined);
-    listener.begin(new HandlerSlot(this.method, stream, transport, peer, load, listener));
+    const slot = new HandlerSlot(this.method, stream, transport, peer, load, listener);
+    slot.timed = load.queueDelay?.begin(this.path);
+    listener.begin(slot);
   }
 }
 
 /** One request, many responses. */
 export class ServerStreamingRoute<I, O> implements Route {
   readonly path: string;
-  private readonly method: ServedMethod<I, O>;
+  readonly method: ServedMethod<I, O>;
   private readonly handler: ServerStreamingHandler<I, O>;
 
   constructor(method: ServedMethod<I, O>, handler: ServerStreamingHandler<I, O>) {
@@ -66,7 +70,7 @@ export class ServerStreamingRoute<I, O> implements Route {
 /** Many requests, one response. */
 export class ClientStreamingRoute<I, O> implements Route {
   readonly path: string;
-  private readonly method: ServedMethod<I, O>;
+  readonly method: ServedMethod<I, O>;
   private readonly handler: ClientStreamingHandler<I, O>;
 
   constructor(method: ServedMethod<I, O>, handler: ClientStreamingHandler<I, O>) {
@@ -85,7 +89,7 @@ export class ClientStreamingRoute<I, O> implements Route {
 /** Many requests, many responses. */
 export class BidiStreamingRoute<I, O> implements Route {
   readonly path: string;
-  private readonly method: ServedMethod<I, O>;
+  readonly method: ServedMethod<I, O>;
   private readonly handler: BidiStreamingHandler<I, O>;
 
   constructor(method: ServedMethod<I, O>, handler: BidiStreamingHandler<I, O>) {
@@ -104,7 +108,7 @@ export class BidiStreamingRoute<I, O> implements Route {
 /** A call of any kind, in callbacks. */
 export class CallbackRoute implements Route {
   readonly path: string;
-  private readonly method: ServedMethod<Buffer, Uint8Array>;
+  readonly method: ServedMethod<Buffer, Uint8Array>;
   private readonly handler: CallHandler;
 
   constructor(method: ServedMethod<Buffer, Uint8Array>, handler: CallHandler) {

@@ -59,6 +59,11 @@ export class Router {
     return this.callbacks(path, this.fallbackHandler, this.defaults);
   }
 
+  /** Whether a handler was added for this path; the fallback is none. */
+  isRegistered(path: string): boolean {
+    return this.routes.has(path);
+  }
+
   /** Throws for a path that is taken. */
   addUnary<I, O>(
     target: MethodTarget<I, O>,

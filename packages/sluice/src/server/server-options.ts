@@ -2,8 +2,10 @@
 // Not here: limits (transport/limits.ts).
 
 import { sendingCodec } from '../grpc/compression-names.ts';
+import { systemClock } from '../transport/clock.ts';
 import type { ServerLimits } from '../transport/limits.ts';
 import type { ServerTlsOptions } from '../transport/listener.ts';
+import { eventLoopIdleMs } from '../transport/loop-stalls.ts';
 import {
   checkHeaderList,
   checkInterceptors,
@@ -15,6 +17,7 @@ import type { ServerKeepaliveOptions } from '../transport/server-keepalive.ts';
 import { checkServerTls } from '../transport/tls-settings.ts';
 import type { Shedding } from './handler-load.ts';
 import type { ServerInterceptor } from './interceptor.ts';
+import { QueueDelay, type QueueDelayOptions } from './queue-delay.ts';
 
 /** Settings of a server. */
 export interface ServerOptions {
@@ -44,6 +47,12 @@ export interface ServerOptions {
    * the error it answers ends the call. Must be quick. Default none.
    */
   readonly shed?: Shedding;
+  /**
+   * Sheds calls once those that are taken wait too long here, for the event loop or inside unary
+   * handlers: RESOURCE_EXHAUSTED by the name `queue-delay`, with `grpc-retry-pushback-ms` (gRFC A6).
+   * Default false. Decided before `shed` is asked; health checks are never shed.
+   */
+  readonly shedQueueDelay?: boolean | QueueDelayOptions;
   /** Bytes of request headers, at most 65,536; default 16 KiB. */
   readonly maxHeaderListBytes?: number;
   /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
@@ -67,11 +76,18 @@ const NAMES: OptionNames<ServerOptions> = {
   compress: true,
   interceptors: true,
   shed: true,
+  shedQueueDelay: true,
   maxHeaderListBytes: true,
   keepalive: true,
   minPingIntervalMs: true,
   permitPingsWithoutStream: true,
   onHandlerError: true,
+};
+
+const QUEUE_DELAY_NAMES: OptionNames<QueueDelayOptions> = {
+  targetMs: true,
+  intervalMs: true,
+  pushbackMs: true,
 };
 
 const KEEPALIVE_NAMES: OptionNames<ServerKeepaliveOptions> = {
@@ -91,7 +107,22 @@ export function checkOptions(options: ServerOptions): void {
   checkPositive('maxSendMessageLength', options.maxSendMessageLength, 'bytes');
   // Throws for an encoding that is not known.
   if (options.compress !== undefined) sendingCodec(options.compress);
+  if (typeof options.shedQueueDelay !== 'boolean') {
+    checkTimes('shedQueueDelay', options.shedQueueDelay, QUEUE_DELAY_NAMES);
+  }
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
   checkTimes('keepalive', options.keepalive, KEEPALIVE_NAMES);
+}
+
+/** The shedding that a server's option asks for. */
+export function queueDelayOf(
+  option: boolean | QueueDelayOptions | undefined,
+): QueueDelay | undefined {
+  if (option === undefined || option === false) return undefined;
+  return new QueueDelay(option === true ? {} : option, {
+    clock: systemClock,
+    idle: eventLoopIdleMs,
+    random: Math.random,
+  });
 }

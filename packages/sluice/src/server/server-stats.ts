@@ -8,7 +8,7 @@ import {
 } from '../transport/connection-stats.ts';
 import type { ServerLimits } from '../transport/limits.ts';
 import type { SocketNames } from '../transport/listener.ts';
-import type { ServerActed } from '../transport/request-intake.ts';
+import { type ServerActed, serverLimit } from '../transport/request-intake.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import type { HandlerLoad } from './handler-load.ts';
 
@@ -25,7 +25,13 @@ export class ActedBefore {
   private readonly counts: ServerActed;
 
   constructor() {
-    this.counts = { streams: 0, handlers: 0, 'queued-bytes': 0, 'exposure-bytes': 0 };
+    this.counts = {
+      streams: 0,
+      handlers: 0,
+      'queued-bytes': 0,
+      'exposure-bytes': 0,
+      'memory-budget': 0,
+    };
   }
 
   /** Takes over a connection's counts, which begin anew. */
@@ -47,6 +53,7 @@ const LIMITS: readonly (keyof ServerActed)[] = [
   'handlers',
   'queued-bytes',
   'exposure-bytes',
+  'memory-budget',
 ];
 
 /** What `server.stats()` answers. */
@@ -60,18 +67,9 @@ export function serverStats(
   const connections: ConnectionStats[] = [];
   const readings: RuntimeStats['limits'] = {};
   for (const name of LIMITS) {
-    readings[name] = { ...limitOf(limits, name), depth: 0, acted: acted.of(name) };
+    readings[name] = { ...serverLimit(limits, name), depth: 0, acted: acted.of(name) };
   }
-  readings['total-handlers'] = {
-    value: load.limit,
-    unit: 'handlers',
-    depth: load.running,
-    acted: load.refused,
-  };
-  if (load.shed !== undefined) {
-    const value = Number.POSITIVE_INFINITY;
-    readings.shed = { value, unit: 'handlers', depth: load.running, acted: load.shedCalls };
-  }
+  Object.assign(readings, load.readings());
   for (const { transport, id, names, sinceMs } of live) {
     const identity = { id, names, sinceMs, state: transport.state };
     connections.push(connectionStats(transport.connection, identity));
@@ -84,17 +82,4 @@ export function serverStats(
     }
   }
   return { state, waitingCalls: 0, oldestWaitMs: 0, limits: readings, connections };
-}
-
-function limitOf(limits: ServerLimits, name: keyof ServerActed): { value: number; unit: string } {
-  switch (name) {
-    case 'streams':
-      return { value: limits.streams, unit: 'streams' };
-    case 'handlers':
-      return { value: limits.handlers, unit: 'handlers' };
-    case 'queued-bytes':
-      return { value: limits.queuedBytes, unit: 'bytes' };
-    default:
-      return { value: limits.exposureBytes, unit: 'bytes' };
-  }
 }

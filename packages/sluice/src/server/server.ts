@@ -3,13 +3,16 @@
 // resolve when the last socket is gone.
 // Not here: what happens on a connection (transport/server-transport.ts), routes (router.ts),
 // settings (server-options.ts).
+// Longer than 400 lines because it is the whole of what users call on a server, with its documentation.
 
 import type { Duplex } from 'node:stream';
-import type { Method } from '../grpc/method.ts';
+import type { Method, MethodKind } from '../grpc/method.ts';
 import { Status } from '../grpc/status.ts';
 import type { AnyService } from '../service/any-service.ts';
+import { tellNoRoom } from '../transport/connection-events.ts';
 import type { RuntimeStats } from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
+import { callEvents } from '../transport/diagnostics.ts';
 import {
   DRAIN_GRACE_MS,
   defaultServerLimits,
@@ -26,10 +29,14 @@ import {
   type ServerTlsOptions,
   type SocketNames,
 } from '../transport/listener.ts';
+import { memoryBudget } from '../transport/memory-budget.ts';
 import { windowOption } from '../transport/option-checks.ts';
 import { Peer } from '../transport/peer.ts';
+import { refuseConnection } from '../transport/refused-connection.ts';
+import { ServerCallRecord } from '../transport/server-call-record.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
+import { processStallWatch, type StallSource } from '../transport/stall-watch.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
 import type { CallHandler } from './callback-listener.ts';
 import { type EndSignal, onSignals } from './drain-signals.ts';
@@ -37,7 +44,8 @@ import { HandlerLoad } from './handler-load.ts';
 import { type LiveServer, liveServers } from './live-servers.ts';
 import { Router } from './router.ts';
 import type { MethodOptions } from './served-method.ts';
-import { checkOptions, type ServerOptions } from './server-options.ts';
+import { explainServer, visitServerStalls } from './server-explanation.ts';
+import { checkOptions, queueDelayOf, type ServerOptions } from './server-options.ts';
 import { ActedBefore, type LiveConnection, serverStats } from './server-stats.ts';
 import type { ServiceHandlers } from './service-handlers.ts';
 import type { BidiStreamingHandler, ClientStreamingHandler } from './streaming-handler.ts';
@@ -60,12 +68,13 @@ export class Server {
   private readonly listeners: Listener[];
   private readonly live: Set<LiveConnection>;
   private readonly entry: LiveServer;
+  private readonly stallSource: StallSource;
   private readonly closeWaiters: (() => void)[];
   private drainListeners: readonly (() => void)[];
   private readonly actedBefore: ActedBefore;
   private tls: ServerTlsOptions | undefined;
   private stateNow: 'idle' | 'listening' | 'draining' | 'closed';
-  private nextId: number;
+  private drainingSinceMs: number | undefined;
 
   /** Use `createServer`. */
   constructor(options: ServerOptions = {}) {
@@ -84,16 +93,22 @@ export class Server {
       maxSendMessageLength: options.maxSendMessageLength,
       compress: options.compress,
     });
-    this.load = new HandlerLoad(this.limits.totalHandlers, options.shed, options.onHandlerError);
+    this.load = new HandlerLoad(
+      this.limits.totalHandlers,
+      options.shed,
+      queueDelayOf(options.shedQueueDelay),
+      options.onHandlerError,
+    );
     this.listeners = [];
     this.live = new Set();
     this.entry = { server: this, connections: this.live, load: this.load };
+    this.stallSource = { visitStalls: (visit) => visitServerStalls(this.live, visit) };
+    this.drainingSinceMs = undefined;
     this.closeWaiters = [];
     this.drainListeners = [];
     this.actedBefore = new ActedBefore();
     this.tls = options.tls;
     this.stateNow = 'idle';
-    this.nextId = 1;
   }
 
   // Handlers.
@@ -257,6 +272,11 @@ export class Server {
       socket.destroy();
       return;
     }
+    if (!memoryBudget.takesConnection()) {
+      tellNoRoom('server', names.peer);
+      refuseConnection(socket, processWheel, memoryBudget.fullText);
+      return;
+    }
     const { options } = this;
     const peer = new Peer(names.peer, socket);
     const transport = new ServerTransport(
@@ -279,11 +299,13 @@ export class Server {
         permitPingsWithoutStream: options.permitPingsWithoutStream ?? false,
       },
     );
-    const live = { transport, id: this.nextId, names, sinceMs: processWheel.now() };
-    this.nextId += 1;
+    const { id, sinceMs } = transport.connection;
+    const live = { transport, id, names, sinceMs };
     this.live.add(live);
+    processStallWatch.add(this.stallSource);
     socket.once('close', () => {
       this.live.delete(live);
+      if (this.live.size === 0) processStallWatch.remove(this.stallSource);
       this.settleClosed();
     });
     feedFromData(socket, transport.connection.reader);
@@ -291,9 +313,17 @@ export class Server {
 
   private onStream(stream: ServerStream, transport: ServerTransport, peer: Peer): void {
     const route = this.router.find(stream.head.path);
+    if (callEvents.hasSubscribers) {
+      this.record(stream, route?.method.kind);
+      // Whoever heard of it may have closed the server.
+      if (stream.isEnded) {
+        transport.handlerDone(stream);
+        return;
+      }
+    }
     if (route === undefined) {
       stream.end(Status.UNIMPLEMENTED, `unknown method ${stream.head.path}`, []);
-      transport.handlerDone();
+      transport.handlerDone(stream);
       return;
     }
     const refusal = this.load.refusal(stream, peer);
@@ -301,8 +331,15 @@ export class Server {
       route.serve(stream, transport, peer, this.load);
     } else {
       stream.end(refusal.code, refusal.details, refusal.metadata.toFields());
-      transport.handlerDone();
+      transport.handlerDone(stream);
     }
+  }
+
+  private record(stream: ServerStream, kind: MethodKind | undefined): void {
+    const registered = this.router.isRegistered(stream.head.path);
+    const record = new ServerCallRecord(stream, kind, registered);
+    stream.out.record = record;
+    record.start();
   }
 
   // The end.
@@ -326,6 +363,7 @@ export class Server {
   drain(graceMs: number = DRAIN_GRACE_MS): Promise<void> {
     checkGrace(graceMs);
     if (this.stateNow !== 'closed') this.stateNow = 'draining';
+    this.drainingSinceMs ??= processWheel.now();
     this.tellDraining();
     for (const listener of this.listeners) listener.close();
     for (const { transport } of this.live) transport.drain('the server is draining', graceMs);
@@ -382,6 +420,17 @@ export class Server {
   /** Every queue, window and limit as it stands; cheap enough for ten times a second. */
   stats(): RuntimeStats {
     return serverStats(this.stateNow, this.live, this.limits, this.actedBefore, this.load);
+  }
+
+  /**
+   * What the calls of this server wait for now, since when, and what would release them: a sentence for
+   * each of the ten connections that are worst off, told by the call that is worst off there. For
+   * people: the words may change. What one call waits for: `ServerContext.explain`.
+   */
+  explain(): string {
+    const { drainingSinceMs: sinceMs } = this;
+    const drainingMs = sinceMs === undefined ? undefined : processWheel.now() - sinceMs;
+    return explainServer(this.stateNow, this.live, drainingMs);
   }
 }
 

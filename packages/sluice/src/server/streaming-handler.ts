@@ -9,6 +9,7 @@ import { DONE, type MessageDecoder, MessageQueue } from '../transport/message-qu
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
 import { isGenerator, noMessage, responsesOf } from './handler-answers.ts';
+import { handlerScopes } from './handler-scope.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
@@ -50,13 +51,29 @@ export class RequestStreamListener<I, O>
   runClientStreaming(slot: HandlerSlot<I, O>, handler: ClientStreamingHandler<I, O>): void {
     this.slot = slot;
     this.stream.listen(this);
-    void this.answerOnce(slot, handler);
+    if (handlerScopes.any) this.answerScoped(slot, handler);
+    else void this.answerOnce(slot, handler);
   }
 
   runBidi(slot: HandlerSlot<I, O>, handler: BidiStreamingHandler<I, O>): void {
     this.slot = slot;
     this.stream.listen(this);
+    if (handlerScopes.any) this.sendScoped(slot, handler);
+    else this.sendAnswers(slot, handler);
+  }
+
+  private sendAnswers(slot: HandlerSlot<I, O>, handler: BidiStreamingHandler<I, O>): void {
     sendAll(() => responsesOf(handler(this, slot.context), slot.context.path), slot, this);
+  }
+
+  // Apart: a function that makes a closure pays for what it captures even where it makes none.
+
+  private answerScoped(slot: HandlerSlot<I, O>, handler: ClientStreamingHandler<I, O>): void {
+    handlerScopes.run(this.stream, () => void this.answerOnce(slot, handler));
+  }
+
+  private sendScoped(slot: HandlerSlot<I, O>, handler: BidiStreamingHandler<I, O>): void {
+    handlerScopes.run(this.stream, () => this.sendAnswers(slot, handler));
   }
 
   private async answerOnce(

@@ -6,6 +6,7 @@ import type { Messages, WriteRoom } from '../transport/message-pump.ts';
 import type { ServerStream, ServerStreamListener } from '../transport/server-stream.ts';
 import type { ServerContext } from './context.ts';
 import { isGenerator, noMessage, responsesOf } from './handler-answers.ts';
+import { handlerScopes } from './handler-scope.ts';
 import type { HandlerSlot, SlotListener } from './handler-slot.ts';
 import { type ResponseWriter, sendAll } from './response-pump.ts';
 
@@ -77,6 +78,16 @@ export class SingleRequestListener<I, O>
       return;
     }
     this.running = true;
+    if (handlerScopes.any) this.runScoped(slot, request);
+    else this.run(slot, request);
+  }
+
+  // Apart: a function that makes a closure pays for what it captures even where it makes none.
+  private runScoped(slot: HandlerSlot<I, O>, request: I): void {
+    handlerScopes.run(this.stream, () => this.run(slot, request));
+  }
+
+  private run(slot: HandlerSlot<I, O>, request: I): void {
     if (this.unary !== undefined) this.runUnary(slot, this.unary, request);
     else if (this.streaming !== undefined) this.runStreaming(slot, this.streaming, request);
   }

@@ -4,8 +4,9 @@
 // nothing alive; of two things of one kind the newer has the higher one.
 // gRFC A14. Not here: what is said of each (channelz-data.ts, channelz-socket.ts).
 
+import type { LiveTransport } from '../channel/dial.ts';
 import { type LiveChannel, liveChannels } from '../channel/live-channels.ts';
-import type { LiveTransport, Subchannel } from '../channel/subchannel.ts';
+import type { Subchannel } from '../channel/subchannel.ts';
 import { type LiveServer, liveServers } from '../server/live-servers.ts';
 import type { LiveConnection } from '../server/server-stats.ts';
 import type { ListenAddress } from '../transport/listener.ts';

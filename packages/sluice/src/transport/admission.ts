@@ -3,28 +3,39 @@
 // refusal allocates nothing; every limit counts how often it acted.
 // Not here: the line of calls that wait under policy `wait` (channel/waiting-line.ts).
 
+import type { ConcurrencyLimiter } from './concurrency-limiter.ts';
+import { tellLimit } from './connection-events.ts';
 import type { PutCheck } from './control-buffer.ts';
+import { limitEvents } from './diagnostics.ts';
 import type { InboundWindow } from './inbound-window.ts';
 import { type ClientLimits, MIN_QUEUED_ITEMS } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
+import type { MemoryAccount } from './memory-account.ts';
 import type { OutStream } from './out-stream.ts';
 import { RateMeter } from './rate-meter.ts';
+import type { StallReason } from './stall.ts';
 
 /** The limits of one connection, as refusals and stats name them. */
 export type LimitName =
   | 'open-calls'
+  | 'concurrency'
   | 'queued-items'
   | 'queued-bytes'
   | 'queue-age'
   | 'exposure-bytes'
+  | 'memory-budget'
   | 'peer-streams'
   | 'draining';
 
 /** One limit as it stands. */
 export interface LimitReading {
+  /** What is allowed, in `unit`; Infinity where nothing limits it. */
   value: number;
+  /** `bytes`, `calls`, `ms` ... */
   unit: string;
+  /** How much of it is taken now, in `unit`. */
   depth: number;
+  /** How often it made a call wait, or refused or ended one. */
   acted: number;
 }
 
@@ -32,6 +43,9 @@ export interface LimitReading {
 export interface AdmissionSubject {
   readonly loopy: LoopyWriter;
   readonly inbound: InboundWindow;
+  readonly memory: MemoryAccount;
+  /** The server. */
+  readonly peer: { readonly address: string };
   readonly peerMaxStreams: number;
   readonly socketBytes: number;
   /** Streams the server has ended whose messages are still to be taken: it counts them no more. */
@@ -49,22 +63,31 @@ export class Admission implements PutCheck {
   readonly drain: RateMeter;
   /** Calls admitted and not yet over. */
   openCalls: number;
+  /** Of `adaptiveConcurrency`. */
+  readonly concurrency: ConcurrencyLimiter | undefined;
   private readonly subject: AdmissionSubject;
   private itemsSeen: number;
   private readonly acted: Record<LimitName, number>;
 
-  constructor(limits: ClientLimits, subject: AdmissionSubject) {
+  constructor(
+    limits: ClientLimits,
+    subject: AdmissionSubject,
+    concurrency: ConcurrencyLimiter | undefined,
+  ) {
     this.limits = limits;
     this.drain = new RateMeter();
     this.openCalls = 0;
+    this.concurrency = concurrency;
     this.itemsSeen = 0;
     this.subject = subject;
     this.acted = {
       'open-calls': 0,
+      concurrency: 0,
       'queued-items': 0,
       'queued-bytes': 0,
       'queue-age': 0,
       'exposure-bytes': 0,
+      'memory-budget': 0,
       'peer-streams': 0,
       draining: 0,
     };
@@ -87,6 +110,7 @@ export class Admission implements PutCheck {
     if (subject.draining) return 'draining';
     if (this.peerStreams >= subject.peerMaxStreams) return 'peer-streams';
     if (this.openCalls >= limits.openCalls) return 'open-calls';
+    if (this.concurrency?.full === true) return 'concurrency';
     if (!subject.inbound.admits) return 'exposure-bytes';
     const buffer = subject.loopy.buffer;
     const fewest = Math.min(MIN_QUEUED_ITEMS, limits.queuedItems);
@@ -94,6 +118,9 @@ export class Admission implements PutCheck {
     // An empty account admits one message of any legal size.
     const queued = buffer.bytes + subject.socketBytes;
     if (queued > 0 && queued + bytes > limits.queuedBytes) return 'queued-bytes';
+    if (buffer.bytes + bytes > buffer.lease && !subject.memory.admits(bytes)) {
+      return 'memory-budget';
+    }
     if (subject.loopy.state === 'blocked-on-socket') {
       if (buffer.oldestHeadMs(subject.now()) > limits.queueAgeMs) return 'queue-age';
     }
@@ -104,6 +131,7 @@ export class Admission implements PutCheck {
   admits(stream: OutStream): boolean {
     if (this.refuses(stream.queuedBytes + stream.headBytes) !== undefined) return false;
     this.openCalls += 1;
+    this.concurrency?.admit();
     this.subject.inbound.admitted = this.openCalls;
     this.drain.begin(this.subject.nowMs);
     return true;
@@ -125,6 +153,11 @@ export class Admission implements PutCheck {
       this.count('queued-bytes');
       return `refused by the queued-bytes limit: ${queued} of ${queuedBytes} bytes wait to be written`;
     }
+    const { memory } = this.subject;
+    if (memory.isConstrained) {
+      this.count('memory-budget');
+      return `refused by ${memory.describe()}`;
+    }
     if (items <= queuedItems) return undefined;
     this.count('queued-items');
     return `refused by the queued-items limit: ${items} of ${queuedItems} items wait to be written`;
@@ -137,48 +170,93 @@ export class Admission implements PutCheck {
   }
 
   /** Notes that a limit made a call wait or refused it. */
-  count(limit: LimitName): void {
+  count(limit: LimitName, what: 'waited' | 'refused' = 'refused'): void {
     this.acted[limit] += 1;
+    if (limitEvents.hasSubscribers) this.tell(limit, what);
+    if (limit === 'memory-budget') this.subject.memory.noteRefusal();
+  }
+
+  private tell(limit: LimitName, what: 'waited' | 'refused'): void {
+    // To drain is no limit.
+    if (limit === 'draining') return;
+    tellLimit(limit, this.reading(limit), what, 'client', this.subject.peer.address);
   }
 
   /** The limit, its depth, its value and the cure, for refusals and for what a call waits for. */
   describe(limit: LimitName): string {
-    const reading = this.readings()[limit];
-    if (reading === undefined || limit === 'draining') {
-      return 'a connection that is draining; the next one is being made';
+    if (limit === 'draining') return 'a connection that is draining; the next one is being made';
+    if (limit === 'memory-budget') {
+      return `${this.subject.memory.describe()}; read responses sooner, slow down or raise memoryBudget.limitBytes`;
     }
-    const { value, unit, depth } = reading;
+    const { value, unit, depth } = this.reading(limit);
     return `the ${limit} limit: ${depth} of ${value} ${unit} ${CURES[limit]}`;
   }
 
+  /** The limit as what a call waits for, with so many calls before it in the line. */
+  stall(limit: LimitName, forMs: number, ahead: number): StallReason {
+    if (limit === 'draining') return { kind: 'draining', forMs, ahead };
+    const { value, unit, depth } = this.reading(limit);
+    if (limit === 'peer-streams') return { kind: 'peer-streams', forMs, ahead, limit: value };
+    return { kind: 'limit', forMs, ahead, limit, value, depth, unit, text: this.describe(limit) };
+  }
+
+  /** Every limit that this connection has. */
   readings(): Record<string, LimitReading> {
-    const { subject, limits, acted } = this;
-    const buffer = subject.loopy.buffer;
-    const read = (name: LimitName, value: number, unit: string, depth: number): LimitReading => ({
-      value,
-      unit,
-      depth,
-      acted: acted[name],
-    });
-    const queued = buffer.bytes + subject.socketBytes;
-    const age = buffer.oldestHeadMs(subject.now());
-    return {
-      'open-calls': read('open-calls', limits.openCalls, 'calls', this.openCalls),
-      'peer-streams': read('peer-streams', subject.peerMaxStreams, 'streams', this.peerStreams),
-      'queued-items': read('queued-items', this.itemLimit, 'items', buffer.items),
-      'queued-bytes': read('queued-bytes', limits.queuedBytes, 'bytes', queued),
-      'queue-age': read('queue-age', limits.queueAgeMs, 'ms', Math.round(age)),
-      'exposure-bytes': read(
-        'exposure-bytes',
-        subject.inbound.limit,
-        'bytes',
-        subject.inbound.exposure,
-      ),
-    };
+    const found: Record<string, LimitReading> = {};
+    for (const limit of READ) {
+      if (limit !== 'concurrency' || this.concurrency !== undefined) {
+        found[limit] = this.reading(limit);
+      }
+    }
+    return found;
+  }
+
+  private reading(limit: Exclude<LimitName, 'draining'>): LimitReading {
+    const { subject, limits, concurrency } = this;
+    const { buffer } = subject.loopy;
+    switch (limit) {
+      case 'open-calls':
+        return this.read(limit, limits.openCalls, 'calls', this.openCalls);
+      case 'peer-streams':
+        return this.read(limit, subject.peerMaxStreams, 'streams', this.peerStreams);
+      case 'queued-items':
+        return this.read(limit, this.itemLimit, 'items', buffer.items);
+      case 'queued-bytes':
+        return this.read(limit, limits.queuedBytes, 'bytes', buffer.bytes + subject.socketBytes);
+      case 'queue-age': {
+        const age = buffer.oldestHeadMs(subject.now());
+        return this.read(limit, limits.queueAgeMs, 'ms', Math.round(age));
+      }
+      case 'exposure-bytes':
+        return this.read(limit, subject.inbound.limit, 'bytes', subject.inbound.exposure);
+      case 'memory-budget': {
+        const { limitBytes, usedBytes } = subject.memory.budget;
+        return this.read(limit, limitBytes, 'bytes', usedBytes);
+      }
+      case 'concurrency':
+        return this.read(limit, concurrency?.limit ?? 0, 'calls', concurrency?.inFlight ?? 0);
+    }
+  }
+
+  private read(limit: LimitName, value: number, unit: string, depth: number): LimitReading {
+    return { value, unit, depth, acted: this.acted[limit] };
   }
 }
 
+/** In the order of stats. */
+const READ: readonly Exclude<LimitName, 'draining'>[] = [
+  'open-calls',
+  'peer-streams',
+  'queued-items',
+  'queued-bytes',
+  'queue-age',
+  'exposure-bytes',
+  'memory-budget',
+  'concurrency',
+];
+
 const CURES: Record<LimitName, string> = {
+  concurrency: 'are all that the server answers without a queue; slow down or add servers',
   'open-calls': 'are open on this connection; slow down or raise limits.openCalls',
   'queued-items': 'wait to be written; slow down, or raise limits.queuedItems or limits.queueAgeMs',
   'queued-bytes': 'wait to be written; slow down or raise limits.queuedBytes',
@@ -186,5 +264,6 @@ const CURES: Record<LimitName, string> = {
   'exposure-bytes':
     'of credit are granted to open calls; read responses sooner or raise limits.exposureBytes',
   'peer-streams': 'allowed by the peer are open; slow down or use another connection',
+  'memory-budget': '',
   draining: '',
 };

@@ -15,10 +15,12 @@ import type { HeaderBlock } from '../hpack/decoder.ts';
 import { HpackEncoder } from '../hpack/encoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import type { ClientTransport } from './client-transport.ts';
+import { NOT_IN_FLIGHT, NOT_WRITTEN } from './concurrency-limiter.ts';
 import type { Connection } from './connection.ts';
 import { DataItem, endOfStream } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
+import { kernelQueues } from './kernel-queues.ts';
 import { DEFAULT_WINDOW, MAX_FOREIGN_BODY, MAX_REPLAY_BYTES } from './limits.ts';
 import { OutStream } from './out-stream.ts';
 import type { Peer } from './peer.ts';
@@ -28,8 +30,10 @@ import {
   type ResponseHead,
   type Trailers,
 } from './response-head.ts';
+import type { StallReason } from './stall.ts';
 import { httpText, quoted, resetText, statusOfErrorCode, statusOfHttp } from './status-mapping.ts';
 import { type CompressedStream, StreamCompression } from './stream-compression.ts';
+import { receiveStall, sendStall, socketStall } from './stream-stall.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who makes the call. Called from inside the transport; must not throw. */
@@ -86,6 +90,8 @@ export class ClientStream implements TransportStream, CompressedStream {
   /** The caller has ended its side: what it sends after that is dropped. */
   private lastSent: boolean;
   private headSeen: boolean;
+  /** When its HEADERS were written, ms, while its answer is awaited; or one of the two constants. */
+  private inFlightMs: number;
   private ended: boolean;
   private code: Status;
   private details: string;
@@ -116,6 +122,7 @@ export class ClientStream implements TransportStream, CompressedStream {
     if (codec !== undefined) this.compressed().deflate(codec);
     this.lastSent = false;
     this.headSeen = false;
+    this.inFlightMs = transport.admission.concurrency === undefined ? NOT_IN_FLIGHT : NOT_WRITTEN;
     this.ended = false;
     this.code = Status.UNKNOWN;
     this.details = '';
@@ -145,6 +152,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   /** Counts bytes kept for a retry; false when calls of this connection keep too many already. */
   keepForReplay(bytes: number): boolean {
     if (this.transport.replayBytes + bytes > MAX_REPLAY_BYTES) return false;
+    if (this.transport.memory.budget.isNear) return false;
     this.transport.replayBytes += bytes;
     return true;
   }
@@ -174,6 +182,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   cancel(): void {
     if (this.ended) return;
     this.ended = true;
+    if (this.inFlightMs !== NOT_IN_FLIGHT) this.giveUp();
     this.messages.destroy();
     this.transport.reset(this, ErrorCode.CANCEL);
   }
@@ -188,6 +197,53 @@ export class ClientStream implements TransportStream, CompressedStream {
     return this.out.id !== 0;
   }
 
+  /** What the attempt waits for. @param detail the kernel is asked as well, for its queues */
+  stall(detail: boolean): StallReason {
+    return sendStall(this, detail) ?? receiveStall(this, 'caller') ?? this.answerStall(detail);
+  }
+
+  private answerStall(detail: boolean): StallReason {
+    const { connection, inFlow, messages, out } = this;
+    const now = connection.wheel.now();
+    const forMs = now - (inFlow.dataMs === 0 ? out.queuedAt : inFlow.dataMs);
+    if (this.headSeen) {
+      const bytes = messages.partialReceived;
+      if (messages.wanted === 0) return { kind: 'reader', forMs, reader: 'caller', bytes: 0 };
+      return { kind: 'response', forMs, bytes };
+    }
+    if (connection.socketBytes > 0) return socketStall(connection, forMs, detail);
+    if (!this.lastSent) return { kind: 'request', forMs };
+    const silentMs = Math.min(forMs, now - connection.readMs);
+    const kernel = detail ? kernelQueues(connection.socket) : undefined;
+    return { kind: 'handler', forMs, silentMs, kernel };
+  }
+
+  /** HEADERS are in the batch: what goes on sending is a stream, and lasts as its caller likes. */
+  noteWritten(): void {
+    if (this.inFlightMs === NOT_IN_FLIGHT) return;
+    if (this.lastSent) {
+      this.inFlightMs = this.transport.connection.nowMs;
+    } else {
+      this.transport.admission.concurrency?.leave();
+      this.inFlightMs = NOT_IN_FLIGHT;
+    }
+  }
+
+  /** The answer came, or is not awaited any more. */
+  private land(code: Status): void {
+    const { admission, connection } = this.transport;
+    const untold = this.inFlightMs === NOT_WRITTEN || code === Status.CANCELLED;
+    if (untold) admission.concurrency?.leave();
+    else admission.concurrency?.answer(this.inFlightMs, connection.nowMs, code);
+    this.inFlightMs = NOT_IN_FLIGHT;
+  }
+
+  private giveUp(): void {
+    // A server that answers nothing has given this connection no time of late.
+    this.transport.connection.queueTime();
+    this.land(this.listener.isPastDeadline() ? Status.DEADLINE_EXCEEDED : Status.CANCELLED);
+  }
+
   private finish(
     code: Status,
     details: string,
@@ -196,6 +252,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   ): void {
     if (this.ended) return;
     this.ended = true;
+    if (this.inFlightMs !== NOT_IN_FLIGHT) this.land(code);
     this.messages.destroy();
     this.listener.onEnd(code, details, trailers, unprocessed);
   }
@@ -291,6 +348,10 @@ export class ClientStream implements TransportStream, CompressedStream {
     } else {
       this.headSeen = true;
       if (!endStream) {
+        if (this.inFlightMs !== NOT_IN_FLIGHT) {
+          this.land(Status.OK);
+          this.transport.onAnswerBegun();
+        }
         if (head.encoding !== 'identity') this.compressed().encoding = head.encoding;
         this.listener.onHead(head);
         return;
@@ -352,6 +413,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   /** The status is known; it is told once the messages before it were taken. */
   private remoteEnd(code: Status, details: string, trailers: HeaderFields): void {
     this.remoteEnded = true;
+    if (this.inFlightMs !== NOT_IN_FLIGHT) this.land(code);
     this.code = code;
     this.details = details;
     this.trailers = trailers;
@@ -379,6 +441,12 @@ export class ClientStream implements TransportStream, CompressedStream {
     this.refuse(Status.RESOURCE_EXHAUSTED, text);
   }
 
+  onShed(): void {
+    const { admission } = this.transport;
+    admission.count('memory-budget');
+    this.refuse(Status.RESOURCE_EXHAUSTED, `ended by ${admission.describe('memory-budget')}`);
+  }
+
   onLost(error: ClosingError): void {
     // The response is whole; it is still there to be read, unless we are the ones who closed.
     if (this.remoteEnded && error.initiator !== 'local') return;
@@ -394,6 +462,7 @@ export class ClientStream implements TransportStream, CompressedStream {
 
   onMessage(message: Buffer, compressed: boolean): void {
     if (this.ended) return;
+    if (this.out.record !== undefined) this.out.record.onReceived(message.length, compressed);
     if (compressed) this.inflate(message);
     else this.listener.onMessage(message, false);
   }

@@ -14,7 +14,9 @@ import type { HeaderFields } from '../hpack/header-fields.ts';
 import { Admission, type AdmissionSubject } from './admission.ts';
 import { ClientKeepalive, type KeepaliveOptions } from './client-keepalive.ts';
 import { ClientStream, type ClientStreamListener } from './client-stream.ts';
+import { ConcurrencyLimiter, type ConcurrencySettings } from './concurrency-limiter.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
+import { tellDraining } from './connection-events.ts';
 import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { type ClosingError, connectionError } from './errors.ts';
@@ -23,6 +25,8 @@ import type { InboundWindow } from './inbound-window.ts';
 import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
 import { namesOf } from './listener.ts';
 import type { LoopyWriter, Schedule } from './loopy-writer.ts';
+import type { MemoryAccount } from './memory-account.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { OutState, type OutStream } from './out-stream.ts';
 import { Peer } from './peer.ts';
 import { RequestHeaders } from './request-headers.ts';
@@ -52,12 +56,16 @@ export interface ClientTransportOptions {
   readonly authority: string;
   readonly userAgent: string;
   readonly limits: ClientLimits;
+  /** Of `adaptiveConcurrency`; none where it is off. */
+  readonly concurrency?: ConcurrencySettings | undefined;
   readonly maxHeaderList: number;
   readonly maxReceiveMessageLength: number;
   readonly initialStreamWindow: number;
   readonly initialConnectionWindow: number;
   readonly staticWindows: boolean;
   readonly keepalive: KeepaliveOptions;
+  /** Default the one of this process. */
+  readonly budget?: MemoryBudget | undefined;
 }
 
 // Three quarters of the ids: time to replace the connection without haste.
@@ -112,12 +120,21 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       initialConnectionWindow: options.initialConnectionWindow,
       staticWindows: options.staticWindows,
       exposureBytes: options.limits.exposureBytes,
+      queuedBytes: options.limits.queuedBytes,
+      budget: options.budget,
     });
     this.hold = new SocketHold(options.socket);
     this.peer = new Peer(namesOf(options.socket).peer, options.socket);
     const { scheme, authority, userAgent } = options;
     this.headers = new RequestHeaders(this.loopy.encoder, scheme, authority, userAgent);
-    this.admission = new Admission(options.limits, this);
+    const { concurrency } = options;
+    this.admission = new Admission(
+      options.limits,
+      this,
+      concurrency === undefined
+        ? undefined
+        : new ConcurrencyLimiter(concurrency, options.wheel.now()),
+    );
     this.keepalive = new ClientKeepalive(
       options.wheel,
       {
@@ -156,6 +173,14 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   /** What the server's SETTINGS say, and before them what a client assumes. */
   get peerMaxStreams(): number {
     return this.ready ? this.connection.peerMaxStreams : STREAMS_BEFORE_SETTINGS;
+  }
+
+  get memory(): MemoryAccount {
+    return this.connection.memory;
+  }
+
+  heldBytes(): number {
+    return this.replayBytes;
   }
 
   get socketBytes(): number {
@@ -239,6 +264,11 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.connection.removeStream(stream);
   }
 
+  /** The headers of an answer came: by `concurrency` the call is in flight no more. */
+  onAnswerBegun(): void {
+    this.offerCapacity();
+  }
+
   /** The server has ended the stream; what we still had to send is of no use. */
   onRemoteEnded(stream: ClientStream): void {
     if (!stream.out.endWritten) this.connection.stopSending(stream);
@@ -263,6 +293,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       this.released();
       return 0;
     }
+    stream.noteWritten();
     const id = this.nextId;
     this.nextId += 2;
     this.connection.addStream(stream, id);
@@ -297,6 +328,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     if (this.draining) return;
     this.draining = true;
     this.goAwayReason = reason;
+    tellDraining(this.connection, reason);
     this.listener.onDraining(reason);
     this.handBackQueued(reason);
     this.closeIfIdle();
@@ -367,6 +399,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     if (errorCode === ErrorCode.ENHANCE_YOUR_CALM && debugData === 'too_many_pings') {
       this.listener.onKeepaliveTime(this.keepalive.doubleTime());
     }
+    if (!this.draining) tellDraining(this.connection, reason);
     this.draining = true;
     this.goAwayReason = reason;
     this.listener.onDraining(reason);

@@ -3,12 +3,14 @@
 // Invariant: after `fail` or `closeGracefully` nothing is taken from callers or peer any more, and
 // each stream was told exactly once. RFC 9113 §5 to §6.
 // Not here: HEADERS and what they mean (client-transport.ts, server-transport.ts).
+// Longer than 400 lines because the life and the end of a connection are one state.
 
 import type { Duplex } from 'node:stream';
 import { ErrorCode } from '../frames/error-code.ts';
 import { FrameReader } from '../frames/frame-reader.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
+import { tellClosed, tellGoAway, tellStream } from './connection-events.ts';
 import {
   type ControlItem,
   ControlKind,
@@ -18,6 +20,7 @@ import {
   rstStreamItem,
   settingsItem,
 } from './control-buffer.ts';
+import { streamEvents } from './diagnostics.ts';
 import { EndedStreams } from './ended-streams.ts';
 import {
   type ClosingError,
@@ -28,6 +31,7 @@ import {
 } from './errors.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
 import {
+  CONNECTION_CHARGE,
   DEFAULT_WINDOW,
   LINGER_MS,
   MAX_CONTINUATIONS,
@@ -35,9 +39,14 @@ import {
   MAX_HEADER_BLOCK,
   MAX_RESPONSE_FRAMES,
   MAX_STREAM_ID,
+  STREAM_CHARGE,
+  UNREAD_FACTOR,
 } from './limits.ts';
+import { namesOf, type SocketNames } from './listener.ts';
 import { type LoopyListener, type LoopyState, LoopyWriter, type Schedule } from './loopy-writer.ts';
-import { OutState } from './out-stream.ts';
+import { MemoryAccount, type MemoryHolder } from './memory-account.ts';
+import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
+import { OutState, type OutStream } from './out-stream.ts';
 import { ProgressWatch } from './progress-watch.ts';
 import { Reader, type ReaderListener } from './reader.ts';
 import { type CreditOptions, ReceiveCredit } from './receive-credit.ts';
@@ -71,6 +80,8 @@ export interface ConnectionRole {
   onPrematureReset(stream: TransportStream | undefined): boolean;
   /** A stream left the table. */
   onStreamClosed(stream: TransportStream): void;
+  /** Bytes that its calls hold beside what is queued, unread or coming in. */
+  heldBytes(): number;
   /** The connection is over; streams were told already. */
   onClosed(error: ClosingError): void;
 }
@@ -83,19 +94,36 @@ export interface ConnectionOptions extends CreditOptions {
   /** Our SETTINGS beyond INITIAL_WINDOW_SIZE: id, value, id, value. */
   readonly settings: readonly number[];
   readonly maxHeaderList: number;
+  /** Bytes that may be queued before new calls wait; writers of streams leave half of it to them. */
+  readonly queuedBytes: number;
+  /** Default the one of this process. */
+  readonly budget?: MemoryBudget | undefined;
 }
 
-export class Connection implements LoopyListener, WriteListener, ReaderListener, WheelTimer {
+let nextConnectionId = 1;
+
+export class Connection
+  implements LoopyListener, WriteListener, ReaderListener, WheelTimer, MemoryHolder
+{
   wheelNext: WheelTimer | undefined;
   wheelPrevious: WheelTimer | undefined;
   wheelSlot: number;
   wheelDeadline: number;
+  /** Of this process, both sides: stats and events name it. */
+  readonly id: number;
+  readonly names: SocketNames;
+  /** When the socket was there, ms. */
+  readonly sinceMs: number;
+  /** The peer's SETTINGS have come. */
+  wasReady: boolean;
   readonly loopy: LoopyWriter;
   readonly reader: Reader;
   readonly streams: StreamTable<TransportStream>;
   readonly ended: EndedStreams;
   /** Flow control on receipt. */
   readonly credit: ReceiveCredit;
+  /** What all of this holds, in the budget of the process. */
+  readonly memory: MemoryAccount;
   readonly wheel: TimerWheel;
   readonly socket: Duplex;
   /** The peer's SETTINGS_MAX_HEADER_LIST_SIZE, bytes. */
@@ -105,8 +133,12 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   closedBy: ClosingError | undefined;
   /** The GOAWAY the peer sent, for the errors that follow it. */
   goAwayText: string;
+  /** Its code. */
+  goAwayCode: number | undefined;
   /** Coarse time of this turn, ms. */
   nowMs: number;
+  /** When bytes last came, ms. */
+  readMs: number;
   /** When a turn of loopy last left it in another state than the one before, ms. */
   loopySinceMs: number;
   private loopyState: LoopyState;
@@ -120,6 +152,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   // The last id of the GOAWAY we sent, which may only fall (RFC 9113 §6.8).
   private promisedStream: number;
   private destroyed: boolean;
+  private readonly schedule: Schedule;
 
   constructor(role: ConnectionRole, options: ConnectionOptions) {
     this.wheelNext = undefined;
@@ -131,11 +164,18 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.highestPeerStream = 0;
     this.wheel = options.wheel;
     this.nowMs = options.wheel.now();
+    this.id = nextConnectionId;
+    nextConnectionId += 1;
+    this.names = namesOf(options.socket);
+    this.sinceMs = this.nowMs;
+    this.wasReady = false;
+    this.readMs = this.nowMs;
     this.loopySinceMs = this.nowMs;
     this.loopyState = 'parked';
     this.socket = options.socket;
     this.batch = new WriteBatch(options.socket, this);
     this.loopy = new LoopyWriter(this.batch, this, options.schedule);
+    this.loopy.buffer.shareAbove = options.queuedBytes / 2;
     this.frames = new FrameReader(new FrameDispatch(this, role, options.maxHeaderList), {
       maxFrameSize: MAX_FRAME,
       maxHeaderBlock: MAX_HEADER_BLOCK,
@@ -150,8 +190,11 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.peerMaxStreams = Number.POSITIVE_INFINITY;
     this.closedBy = undefined;
     this.goAwayText = '';
+    this.goAwayCode = undefined;
     this.promisedStream = MAX_STREAM_ID;
     this.destroyed = false;
+    this.schedule = options.schedule;
+    this.memory = new MemoryAccount(options.budget ?? memoryBudget, this, this.loopy.buffer);
     this.opening(options);
     this.credit = new ReceiveCredit(this, options);
     this.listen();
@@ -177,6 +220,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.socket.on('close', () => {
       this.lost(ioError('remote', 'the connection was closed', undefined));
       this.wheel.remove(this);
+      this.memory.close();
     });
   }
 
@@ -192,6 +236,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   addStream(stream: TransportStream, streamId: number): void {
     this.streams.set(streamId, stream);
     this.credit.admit(stream);
+    if (streamEvents.hasSubscribers) tellStream(this, 'opened', streamId);
   }
 
   /** The stream ended on both sides, or its call does not care any more. */
@@ -203,6 +248,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     // One that only we ended is told apart (`noteReset`): the peer may go on until it hears of it.
     if (stream.remoteEnded) this.ended.noteEnd(id);
     this.credit.release(stream);
+    if (streamEvents.hasSubscribers) tellStream(this, 'closed', id);
     this.role.onStreamClosed(stream);
   }
 
@@ -264,6 +310,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   announceEnd(lastStreamId: number, reason: string): void {
     this.promisedStream = Math.min(this.promisedStream, lastStreamId);
     this.loopy.buffer.put(goAwayItem(this.promisedStream, ErrorCode.NO_ERROR, reason));
+    tellGoAway(this, 'sent', this.promisedStream, ErrorCode.NO_ERROR, reason);
   }
 
   /** A fault: GOAWAY with the code, all streams fail, input is discarded for a moment. */
@@ -278,6 +325,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     const goAway = goAwayItem(lastStreamId, errorCode, reason);
     // An error goes ahead of what is queued, but never of what a connection must begin with.
     const isOrderly = errorCode === ErrorCode.NO_ERROR;
+    tellGoAway(this, 'sent', lastStreamId, errorCode, reason);
     this.finish(error, () => {
       this.reader.discard();
       this.loopy.buffer.finish([goAway, closeItem()], (frame) => isOrderly || opens(frame));
@@ -301,7 +349,7 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   private finish(error: ClosingError, farewell: () => void): void {
     this.closedBy = error;
     this.progress.stop();
-    this.credit.partials.stop();
+    this.credit.stop();
     this.frames.stop();
     farewell();
     const open: TransportStream[] = [];
@@ -312,12 +360,16 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
       this.removeStream(stream);
       stream.onLost(error);
     }
+    tellClosed(this, error);
     this.role.onClosed(error);
+    // What is with the socket is held until it is gone.
+    this.memory.update();
   }
 
   private destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
+    this.memory.close();
     this.wheel.remove(this);
     this.socket.destroy();
   }
@@ -354,6 +406,13 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
     this.progress.watch(this.loopy.state === 'blocked-on-socket');
     this.reader.release();
     this.role.onTurnEnd();
+    this.memory.update();
+  }
+
+  /** More is queued than the lease: the budget is told. */
+  onQueueGrown(): boolean {
+    this.memory.update();
+    return !this.memory.isConstrained;
   }
 
   onWritten(): void {
@@ -373,7 +432,69 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
 
   onChunk(): void {
     this.nowMs = this.wheel.now();
+    this.readMs = this.nowMs;
     this.role.onRead();
+  }
+
+  onChunkEnd(): void {
+    this.memory.update();
+  }
+
+  // MemoryHolder.
+
+  heldBytes(): number {
+    const { buffer } = this.loopy;
+    const { partials, unread } = this.credit;
+    const queued = buffer.bytes + buffer.partWritten + this.batch.socketBytes;
+    const calls = this.streams.size * STREAM_CHARGE + this.role.heldBytes();
+    return CONNECTION_CHARGE + queued + partials.bytes + Math.ceil(unread * UNREAD_FACTOR) + calls;
+  }
+
+  get progressBytes(): number {
+    return this.loopy.dataWritten + this.credit.bytesRead;
+  }
+
+  onConstrained(isConstrained: boolean): void {
+    this.credit.constrain(isConstrained);
+    // Not from here: it may be a writer of this very connection that has changed the account.
+    if (!isConstrained) this.schedule(() => this.resumeWriters());
+  }
+
+  private resumeWriters(): void {
+    const paused: OutStream[] = [];
+    this.streams.forEach(({ out }) => {
+      if (out.paused) paused.push(out);
+    });
+    for (const out of paused) this.loopy.resumeWriter(out);
+    this.onRoom();
+  }
+
+  onRoom(): void {
+    if (this.closedBy !== undefined) return;
+    this.credit.resumePartials();
+    this.role.onWritten();
+  }
+
+  shed(bytes: number): number {
+    const largest: TransportStream[] = [];
+    this.streams.forEach((stream) => {
+      if (heldBy(stream) > 0) largest.push(stream);
+    });
+    largest.sort((a, b) => heldBy(b) - heldBy(a));
+    let left = bytes;
+    let ended = 0;
+    for (const stream of largest) {
+      if (left <= 0) break;
+      const held = heldBy(stream);
+      stream.onShed();
+      left -= held;
+      ended += 1;
+    }
+    return ended;
+  }
+
+  onEvicted(reason: string): void {
+    this.fail(ErrorCode.ENHANCE_YOUR_CALM, reason);
   }
 
   /** Bytes the kernel has taken of what we wrote. */
@@ -384,6 +505,11 @@ export class Connection implements LoopyListener, WriteListener, ReaderListener,
   get socketBytes(): number {
     return this.batch.socketBytes;
   }
+}
+
+/** Bytes that would be free without the stream. */
+function heldBy(stream: TransportStream): number {
+  return stream.out.queuedBytes + stream.inFlow.pendingData * UNREAD_FACTOR + stream.inFlow.partial;
 }
 
 /** Preface and SETTINGS: nothing may be written before them (RFC 9113 §3.4). */

@@ -6,7 +6,7 @@
 // Deviation from grpc-go, which counts nearly all items and can stand still for it (grpc-go #9330).
 
 import type { HeaderFields } from '../hpack/header-fields.ts';
-import { GATE_RESPONSE_FRAMES } from './limits.ts';
+import { GATE_RESPONSE_FRAMES, QUEUE_LEASE } from './limits.ts';
 import { OutState, type OutStream, StreamList } from './out-stream.ts';
 
 export const ControlKind: {
@@ -125,6 +125,12 @@ export class ControlBuffer {
   items: number;
   /** Bytes queued: header estimates and payloads not yet framed. */
   bytes: number;
+  /** Bytes written of messages that are not written to their end: their memory is held still. */
+  partWritten: number;
+  /** Bytes that may be queued before the memory budget is asked; -1 while it holds back. */
+  lease: number;
+  /** Bytes queued above which a writer has one message waiting and no more. */
+  shareAbove: number;
   /** Streams whose HEADERS or bare trailers wait, first come first served. */
   readonly heads: StreamList;
   private readonly consumer: Consumer;
@@ -138,6 +144,9 @@ export class ControlBuffer {
     this.responseFrames = 0;
     this.items = 0;
     this.bytes = 0;
+    this.partWritten = 0;
+    this.lease = QUEUE_LEASE;
+    this.shareAbove = Number.POSITIVE_INFINITY;
     this.heads = new StreamList();
     this.consumer = consumer;
     this.parked = true;
@@ -225,6 +234,7 @@ export class ControlBuffer {
     }
     this.items -= stream.itemCount;
     this.bytes -= stream.queuedBytes;
+    if (stream.first !== undefined) this.partWritten -= stream.first.written;
     stream.dropData();
   }
 

@@ -70,6 +70,9 @@ export class ForeignStream implements TransportStream {
 
   onFaulted(): void {}
 
+  /** Holds a line of text. */
+  onShed(): void {}
+
   onLost(): void {}
 
   onStarved(): void {}

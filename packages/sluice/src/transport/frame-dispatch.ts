@@ -9,6 +9,7 @@ import type { FrameHandler } from '../frames/frame-handler.ts';
 import { SETTING_LENGTH, SettingId, settingId, settingValue } from '../frames/settings.ts';
 import { HpackDecoder } from '../hpack/decoder.ts';
 import type { Connection, ConnectionRole } from './connection.ts';
+import { tellGoAway, tellReady } from './connection-events.ts';
 import { pingAckItem, settingsAckItem } from './control-buffer.ts';
 import { HEADER_TABLE_SIZE, MAX_EMPTY_DATA, MAX_HEADER_LIST_HARD, MAX_WINDOW } from './limits.ts';
 import { OutState } from './out-stream.ts';
@@ -56,16 +57,18 @@ export class FrameDispatch implements FrameHandler {
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
       this.dataOnClosed(streamId);
+      this.connection.credit.onDropped(length);
     } else if (stream.remoteEnded) {
       const text = 'the peer sent DATA after END_STREAM';
       this.connection.faultStream(streamId, ErrorCode.STREAM_CLOSED, text);
-    } else if (!stream.inFlow.onData(length)) {
+    } else if (!this.connection.credit.onStreamData(stream, length)) {
       const text = `the peer sent ${length} bytes with ${stream.inFlow.available()} of its window left`;
       this.connection.faultStream(streamId, ErrorCode.FLOW_CONTROL_ERROR, text);
     } else if (!stream.acceptsData()) {
       const text = 'the peer sent DATA before its response HEADERS';
       this.connection.faultStream(streamId, ErrorCode.PROTOCOL_ERROR, text);
     } else {
+      stream.inFlow.dataMs = this.connection.readMs;
       this.current = stream;
     }
   }
@@ -175,6 +178,10 @@ export class FrameDispatch implements FrameHandler {
     this.connection.replyQueued();
     const first = !this.settled;
     this.settled = true;
+    if (first) {
+      this.connection.wasReady = true;
+      tellReady(this.connection);
+    }
     this.role.onSettings(first);
   }
 
@@ -232,6 +239,8 @@ export class FrameDispatch implements FrameHandler {
 
   onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {
     if (this.expectSettings()) return;
+    this.connection.goAwayCode = errorCode;
+    tellGoAway(this.connection, 'received', lastStreamId, errorCode, debugData);
     this.role.onGoAway(lastStreamId, errorCode, debugData);
   }
 

@@ -26,6 +26,8 @@ export class InFlow {
   deferred: number;
   /** The peer sends no more: no credit is owed, only what is unread counts. */
   ended: boolean;
+  /** When DATA last came, ms; 0 while none has. */
+  dataMs: number;
 
   /** @param limit the INITIAL_WINDOW_SIZE the stream starts with, in bytes */
   constructor(limit: number) {
@@ -38,6 +40,7 @@ export class InFlow {
     this.partial = 0;
     this.deferred = 0;
     this.ended = false;
+    this.dataMs = 0;
   }
 
   /** Bytes the peer may still send; below 0 after the limit fell (RFC 9113 §6.9.2). */

@@ -162,6 +162,21 @@ export const INLINE_DECOMPRESS_BYTES: number = 64 * KIB;
  * and one is left to DNS and files. */
 export const MAX_COMPRESSION_JOBS = 3;
 
+/** Bytes by which a connection's queue grows before the memory budget is asked. */
+export const QUEUE_LEASE: number = 16 * KIB;
+
+/** Bytes of a message that a call with nothing queued may send while its connection is held back. */
+export const SMALL_MESSAGE: number = 16 * KIB;
+
+/** Bytes of memory that an open call takes at one end beside its messages (measured, Node 20). */
+export const STREAM_CHARGE: number = 2_816;
+
+/** Bytes of memory that an unread byte takes: chunks are not full (measured; 2 in the worst case). */
+export const UNREAD_FACTOR = 1.25;
+
+/** Bytes of memory that a connection takes at one end with nothing on it (measured, Node 20). */
+export const CONNECTION_CHARGE: number = 16 * KIB;
+
 /** Limits of one client connection and its channel; every one refuses with RESOURCE_EXHAUSTED. */
 export interface ClientLimits {
   /** Calls open on one connection; default 4,096. A slow server that keeps reading fills this one. */

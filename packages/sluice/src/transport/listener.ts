@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { CertificateFiles } from './certificate-files.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
+import { memoryBudget } from './memory-budget.ts';
 import { type OptionNames, shown } from './option-names.ts';
 import { checkMaterial, checkServerTls } from './tls-settings.ts';
 
@@ -131,6 +132,12 @@ export class Listener {
   }
 
   private watchHandshake(socket: net.Socket): void {
+    // A handshake takes memory, and could not be told why it fails.
+    if (memoryBudget.isFull) {
+      memoryBudget.takesConnection();
+      socket.destroy();
+      return;
+    }
     const key = handshakeKey(socket);
     // Ends of unix domain sockets have no names; there the handshake's own deadline has to do.
     if (key === '') return;

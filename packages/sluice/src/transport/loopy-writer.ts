@@ -16,7 +16,7 @@ import { WINDOW_UPDATE_FRAME_LENGTH, writeWindowUpdate } from '../frames/window-
 import { HpackEncoder } from '../hpack/encoder.ts';
 import { ControlBuffer, ControlKind } from './control-buffer.ts';
 import { writeControlFrame } from './control-frames.ts';
-import { type DataItem, writeItemBytes } from './data-item.ts';
+import { type DataItem, NO_PREFIX, writeItemBytes } from './data-item.ts';
 import {
   DEFAULT_WINDOW,
   HEADER_TABLE_SIZE,
@@ -39,6 +39,8 @@ export interface LoopyListener {
   onCloseWritten(): void;
   /** The turn ended; queues may be shorter now. */
   onTurnEnd(): void;
+  /** More is queued than the lease; false when writers should pause. */
+  onQueueGrown(): boolean;
 }
 
 export type LoopyState = 'parked' | 'running' | 'blocked-on-socket';
@@ -56,6 +58,10 @@ export class LoopyWriter {
   readonly waiting: StreamList;
   /** Items that left the queue since the connection began. */
   itemsWritten: number;
+  /** Bytes of connection credit that the peer has given since the connection began. */
+  credited: number;
+  /** Bytes of DATA that were framed since the connection began. */
+  dataWritten: number;
   private readonly batch: WriteBatch;
   private readonly listener: LoopyListener;
   private readonly schedule: Schedule;
@@ -74,6 +80,8 @@ export class LoopyWriter {
     this.active = new StreamList();
     this.waiting = new StreamList();
     this.itemsWritten = 0;
+    this.credited = 0;
+    this.dataWritten = 0;
     this.batch = batch;
     this.listener = listener;
     this.schedule = schedule;
@@ -114,6 +122,9 @@ export class LoopyWriter {
   /** A message, or the bare end. Dropped if the stream is gone. False: the writer should pause. */
   appendData(stream: OutStream, item: DataItem, nowMs: number): boolean {
     if (stream.state === OutState.gone || this.stopped) return true;
+    if (stream.record !== undefined && item.flag !== NO_PREFIX) {
+      stream.record.onSent(item.payload.length, item.flag === 1);
+    }
     item.queuedAt = nowMs;
     stream.append(item);
     this.buffer.items += 1;
@@ -124,9 +135,34 @@ export class LoopyWriter {
       else this.activate(stream);
     }
     this.buffer.wake();
-    if (stream.writeQuota > 0) return true;
+    return this.hasRoom(stream);
+  }
+
+  /** Whether the writer of the stream may go on; if not, it is told by onWritable. */
+  hasRoom(stream: OutStream): boolean {
+    const { buffer } = this;
+    const isShared = stream.writeQuota > 0 && buffer.bytes <= buffer.shareAbove;
+    if (isShared && this.isWithinLease()) return true;
     stream.paused = true;
     return false;
+  }
+
+  /** Drops messages of which nothing is written; what ends the stream may still be put. */
+  dropData(stream: OutStream): void {
+    if (stream.state === OutState.gone || stream.first === undefined) return;
+    this.buffer.items -= stream.itemCount;
+    this.buffer.bytes -= stream.queuedBytes;
+    stream.writeQuota += stream.queuedBytes;
+    stream.dropData();
+    if (stream.state === OutState.active || stream.state === OutState.waitingOnStreamQuota) {
+      stream.list?.remove(stream);
+      stream.state = OutState.empty;
+    }
+  }
+
+  /** False: writers should pause, the memory budget holds the connection back. */
+  private isWithinLease(): boolean {
+    return this.buffer.bytes <= this.buffer.lease || this.listener.onQueueGrown();
   }
 
   /** Trailers after whatever data is queued. */
@@ -161,6 +197,7 @@ export class LoopyWriter {
   /** Credit of the peer for the connection; false when the window would overflow. */
   incomingConnectionCredit(increment: number): boolean {
     this.sendQuota += increment;
+    this.credited += increment;
     if (this.sendQuota > MAX_WINDOW) return false;
     if (this.active.size > 0) this.buffer.wake();
     return true;
@@ -385,6 +422,8 @@ export class LoopyWriter {
     stream.queuedBytes -= size;
     stream.writeQuota += size;
     this.buffer.bytes -= size;
+    this.dataWritten += size;
+    this.buffer.partWritten += isLast ? size - item.length : size;
     if (isLast) {
       stream.shift();
       this.buffer.items -= 1;
@@ -410,9 +449,15 @@ export class LoopyWriter {
     } else {
       this.active.push(stream);
     }
-    if (stream.paused && stream.writeQuota > 0 && stream.state !== OutState.gone) {
-      stream.paused = false;
-      stream.owner.onWritable();
-    }
+    if (stream.paused) this.resumeWriter(stream);
+  }
+
+  /** Room again for a writer that was told to pause; not while the memory budget holds it back. */
+  resumeWriter(stream: OutStream): void {
+    if (!stream.paused || stream.writeQuota <= 0 || stream.state === OutState.gone) return;
+    if (this.buffer.lease < 0) return;
+    if (this.buffer.bytes > this.buffer.shareAbove && stream.first !== undefined) return;
+    stream.paused = false;
+    stream.owner.onWritable();
   }
 }

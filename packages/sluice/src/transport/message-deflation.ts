@@ -125,9 +125,7 @@ export class MessageDeflation implements CompressionJob {
     else this.last.next = waiting;
     this.last = waiting;
     this.account(message, 1);
-    if (out.writeQuota > 0) return true;
-    out.paused = true;
-    return false;
+    return this.target.connection.loopy.hasRoom(out);
   }
 
   private shift(): void {
@@ -165,10 +163,13 @@ export class MessageDeflation implements CompressionJob {
     const waiting = this.first;
     // With the stream went its accounts.
     if (waiting === undefined || out.state === OutState.gone) return;
+    const { paused } = out;
     this.shift();
     if (error === null) this.putCompressed(result, waiting.last);
     else this.fail(error);
     this.goOn();
+    // Nobody was told just now: the writer hears of it with its next message.
+    if (!paused) out.paused = false;
   }
 
   private goOn(): void {

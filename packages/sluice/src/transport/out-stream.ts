@@ -6,6 +6,7 @@
 import type { HpackEncoder } from '../hpack/encoder.ts';
 import type { DataItem } from './data-item.ts';
 import { WRITE_QUOTA } from './limits.ts';
+import type { StreamRecord } from './stream-record.ts';
 
 //   queued --HEADERS written--> empty <--data put / last byte written--> active
 //   active --no stream quota--> waitingOnStreamQuota --credit--> active
@@ -65,6 +66,8 @@ export class OutStream {
   list: StreamList | undefined;
   next: OutStream | undefined;
   previous: OutStream | undefined;
+  /** For whoever listens to calls. */
+  record: StreamRecord | undefined;
 
   constructor(owner: OutStreamOwner, id: number, headBytes: number) {
     this.owner = owner;
@@ -88,6 +91,7 @@ export class OutStream {
     this.list = undefined;
     this.next = undefined;
     this.previous = undefined;
+    this.record = undefined;
   }
 
   /** Appends; accounts are the caller's (control-buffer.ts). */

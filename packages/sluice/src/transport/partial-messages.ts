@@ -59,6 +59,12 @@ export class PartialMessages implements WheelTimer {
     if (this.wheelSlot < 0) this.wheel.add(this, now + PARTIAL_WAIT_MS);
   }
 
+  /** How long the stream has waited for room, ms; undefined when it does not. */
+  waitingMs(stream: TransportStream, nowMs: number): number | undefined {
+    const since = this.waits.get(stream);
+    return since === undefined || since === NOT_WAITING ? undefined : nowMs - since;
+  }
+
   /** The stream gets credit again. */
   goOn(stream: TransportStream): void {
     if (this.waits.has(stream)) this.waits.set(stream, NOT_WAITING);

@@ -19,6 +19,8 @@ export interface ReaderListener {
   writeBlocked(): boolean;
   /** A chunk is about to be parsed. */
   onChunk(): void;
+  /** A chunk was parsed, as far as the gate let it. */
+  onChunkEnd(): void;
 }
 
 export class Reader implements WheelTimer {
@@ -131,6 +133,7 @@ export class Reader implements WheelTimer {
     if (!this.yielding && this.listener.gateOpen()) this.frames.release();
     const at = this.frames.read(chunk, 0, length);
     if (at < length) this.hold(chunk, at, length);
+    this.listener.onChunkEnd();
     return this.held === undefined;
   }
 

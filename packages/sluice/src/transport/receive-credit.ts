@@ -12,6 +12,7 @@ import type { InFlow } from './in-flow.ts';
 import { InboundWindow } from './inbound-window.ts';
 import { MAX_BDP_WINDOW, WINDOW_FLOOR } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
+import type { MemoryAccount } from './memory-account.ts';
 import { OutState } from './out-stream.ts';
 import { PartialMessages } from './partial-messages.ts';
 import type { StreamTable } from './stream-table.ts';
@@ -26,6 +27,7 @@ export interface CreditSubject {
   /** Coarse time of this turn, ms. */
   readonly nowMs: number;
   readonly wheel: TimerWheel;
+  readonly memory: MemoryAccount;
 }
 
 export interface CreditOptions {
@@ -45,6 +47,12 @@ export class ReceiveCredit {
   readonly bdp: BdpEstimator;
   /** Messages that were asked for and are still coming in. */
   readonly partials: PartialMessages;
+  /** Bytes received and not read, of all streams. */
+  unread: number;
+  /** Bytes that streams were done with, since the connection began. */
+  bytesRead: number;
+  /** Bytes of the budget that the connection's window has grown by. */
+  private windowTaken: number;
   private readonly subject: CreditSubject;
   private readonly isStatic: boolean;
   // Streams whose credit is kept back until the exposure is within its limit again.
@@ -55,6 +63,9 @@ export class ReceiveCredit {
     this.flow = new TransportInFlow();
     this.bdp = new BdpEstimator(MAX_BDP_WINDOW);
     this.partials = new PartialMessages(subject.wheel);
+    this.unread = 0;
+    this.bytesRead = 0;
+    this.windowTaken = 0;
     this.subject = subject;
     this.isStatic = options.staticWindows;
     this.withheld = new Set();
@@ -75,8 +86,11 @@ export class ReceiveCredit {
     this.onRemoteEnd(stream);
     this.partials.remove(stream);
     this.resumePartials();
-    this.inbound.extra -= stream.inFlow.pendingData;
+    const dropped = stream.inFlow.pendingData;
+    this.inbound.extra -= dropped;
+    this.unread -= dropped;
     stream.inFlow.pendingData = 0;
+    this.onDropped(dropped);
   }
 
   /** The peer sends no more: its window counts no longer, what is unread of it does. */
@@ -137,22 +151,64 @@ export class ReceiveCredit {
     return true;
   }
 
+  /** DATA of so many bytes is the stream's. False: its window is overrun. */
+  onStreamData(stream: TransportStream, length: number): boolean {
+    if (!stream.inFlow.onData(length)) return false;
+    this.unread += length;
+    return true;
+  }
+
   onBdpAck(nowMs: number): void {
-    const grown = this.bdp.onAck(nowMs);
-    if (grown === 0) return;
-    const update = this.flow.setLimit(grown);
+    const growth = this.bdp.onAck(nowMs) - this.flow.limit;
+    if (growth <= 0) return;
+    const taken = this.subject.memory.budget.takeWindow(growth);
+    this.windowTaken += taken;
+    const update = this.flow.setLimit(this.flow.limit + taken);
     if (update > 0) this.subject.loopy.putConnectionUpdate(update);
+  }
+
+  /** The memory budget holds the connection back, or no more. */
+  constrain(isConstrained: boolean): void {
+    if (isConstrained) {
+      this.flow.hold();
+      return;
+    }
+    const update = this.flow.unhold();
+    if (update > 0) this.subject.loopy.putConnectionUpdate(update);
+    this.resumePartials();
+  }
+
+  /** Bytes that nobody will read, of a stream that is gone or of none. */
+  onDropped(bytes: number): void {
+    if (!this.flow.isHeld || bytes === 0) return;
+    const update = this.flow.onRead(bytes);
+    if (update > 0) this.subject.loopy.putConnectionUpdate(update);
+  }
+
+  /** The connection is over. */
+  stop(): void {
+    this.partials.stop();
+    this.subject.memory.budget.giveWindow(this.windowTaken);
+    this.windowTaken = 0;
   }
 
   /** A stream that carries data gets the window that the BDP estimate calls for. */
   grow(stream: TransportStream): void {
     const target = this.bdp.bdpBytes;
     if (this.isStatic || stream.inFlow.limit >= target) return;
+    if (this.subject.memory.budget.isNear) return;
     const growth = this.inbound.growth(stream.inFlow.limit, target);
     if (growth === 0) return;
     stream.inFlow.setLimit(stream.inFlow.limit + growth);
     this.inbound.extra += growth;
     this.giveBack(stream, growth);
+  }
+
+  /** Credit kept back from streams, all together. */
+  get withheldBytes(): number {
+    let bytes = 0;
+    for (const { inFlow } of this.withheld) bytes += inFlow.withheld;
+    return bytes;
   }
 
   // DATA is done with.
@@ -182,8 +238,11 @@ export class ReceiveCredit {
   /** Credit for bytes that are done with: read, padding, or of no use. */
   onDone(stream: TransportStream, bytes: number): void {
     const { inFlow } = stream;
+    const read = Math.min(bytes, inFlow.pendingData);
+    this.unread -= read;
+    this.bytesRead += read;
+    this.onDropped(read);
     if (inFlow.ended) {
-      const read = Math.min(bytes, inFlow.pendingData);
       inFlow.pendingData -= read;
       this.inbound.extra -= read;
       return;
@@ -197,7 +256,7 @@ export class ReceiveCredit {
 
   /** A message larger than the window is asked for: the window grows for it, within the limit. */
   private growForMessage(stream: TransportStream, toCome: number): void {
-    if (stream.inFlow.held) return;
+    if (stream.inFlow.held || this.subject.memory.budget.isNear) return;
     const { headroom, limit } = this.inbound;
     const room = Math.max(0, Math.min(headroom, limit - this.partials.bytes));
     this.account(stream, (inFlow) => inFlow.maybeAdjust(toCome, room));
@@ -206,16 +265,20 @@ export class ReceiveCredit {
   /** Whether a message whose first part is here may have all its memory; else it waits in parts. */
   mayAllocate(stream: TransportStream, length: number): boolean {
     const { bytes } = this.partials;
-    return bytes + length <= this.inbound.limit || this.partials.isOldest(stream);
+    if (this.partials.isOldest(stream)) return true;
+    return bytes + length <= this.inbound.limit && this.subject.memory.admits(length);
   }
 
   /** Older messages than this stream's take all the room there is: it gets no credit for now. */
   private starves(stream: TransportStream): boolean {
     if (stream.inFlow.ended || stream.inFlow.partial === 0) return false;
-    return this.partials.bytes > this.inbound.limit && !this.partials.isOldest(stream);
+    const { memory } = this.subject;
+    if (memory.isConstrained && memory.budget.isFull) return true;
+    if (this.partials.bytes <= this.inbound.limit && !memory.isConstrained) return false;
+    return !this.partials.isOldest(stream);
   }
 
-  private resumePartials(): void {
+  resumePartials(): void {
     this.partials.resume((stream) => {
       if (this.starves(stream)) return false;
       const { deferred } = stream.inFlow;

@@ -8,9 +8,13 @@ import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
+import { tellLimit } from './connection-events.ts';
 import { earlyAbortItem } from './control-buffer.ts';
+import { limitEvents } from './diagnostics.ts';
 import type { DrainSequence } from './drain-sequence.ts';
 import { ForeignStream } from './foreign-stream.ts';
+import type { ServerLimits } from './limits.ts';
+import { memoryBudget } from './memory-budget.ts';
 import { type HeadFault, parseRequestHead, type RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';
 import type { TransportStream } from './transport-stream.ts';
@@ -21,6 +25,7 @@ export interface ServerActed {
   handlers: number;
   'queued-bytes': number;
   'exposure-bytes': number;
+  'memory-budget': number;
 }
 
 export class RequestIntake {
@@ -29,7 +34,13 @@ export class RequestIntake {
   private readonly drain: DrainSequence;
 
   constructor(transport: ServerTransport, drain: DrainSequence) {
-    this.acted = { streams: 0, handlers: 0, 'queued-bytes': 0, 'exposure-bytes': 0 };
+    this.acted = {
+      streams: 0,
+      handlers: 0,
+      'queued-bytes': 0,
+      'exposure-bytes': 0,
+      'memory-budget': 0,
+    };
     this.transport = transport;
     this.drain = drain;
   }
@@ -97,26 +108,51 @@ export class RequestIntake {
     if (head.kind !== 'head' && precedesLimits(head)) {
       this.refuseHead(streamId, head, endStream);
     } else if (connection.streams.size >= limits.streams) {
-      this.acted.streams += 1;
+      this.count('streams');
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
     } else if (!connection.credit.inbound.admits) {
-      this.acted['exposure-bytes'] += 1;
+      this.count('exposure-bytes');
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
     } else if (head.kind !== 'head') {
       this.refuseHead(streamId, head, endStream);
     } else if (head.timeoutMs === 0) {
       this.abort(streamId, 200, Status.DEADLINE_EXCEEDED, 'expired on arrival', endStream);
     } else if (this.transport.handlers >= limits.handlers) {
-      this.acted.handlers += 1;
+      this.count('handlers');
       const text = `refused by the handlers limit: ${this.transport.handlers} of ${limits.handlers} run on this connection; slow down or raise limits.handlers on the server`;
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
     } else if (this.transport.queuedBytes >= limits.queuedBytes) {
-      this.acted['queued-bytes'] += 1;
+      this.count('queued-bytes');
       const text = `refused by the queued-bytes limit: ${this.transport.queuedBytes} of ${limits.queuedBytes} bytes of responses wait for the client to read; read them or raise limits.queuedBytes on the server`;
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
+    } else if (!connection.memory.admitsHandler(this.likelyResponse(head.path))) {
+      this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, this.memoryRefusal(), endStream);
     } else {
       this.transport.open(streamId, head, endStream);
     }
+  }
+
+  private likelyResponse(path: string): number {
+    return this.transport.connection.memory.budget.likelyResponses.of(path);
+  }
+
+  /** Notes that a limit refused a call, or ended one. */
+  count(limit: keyof ServerActed): void {
+    this.acted[limit] += 1;
+    if (limitEvents.hasSubscribers) this.tell(limit);
+  }
+
+  private tell(limit: keyof ServerActed): void {
+    const { connection } = this.transport;
+    tellLimit(limit, this.transport.reading(limit), 'refused', 'server', connection.names.peer);
+  }
+
+  /** The refusal of what the memory budget has no room for; counts it. */
+  memoryRefusal(): string {
+    const { memory } = this.transport.connection;
+    this.count('memory-budget');
+    memory.noteRefusal();
+    return `refused by ${memory.describe()}; read responses sooner, or raise memoryBudget.limitBytes on the server`;
   }
 
   private refuseHead(streamId: number, fault: HeadFault, endStream: boolean): void {
@@ -152,6 +188,25 @@ export class RequestIntake {
     else this.transport.connection.ended.noteReset(id);
     this.transport.connection.loopy.buffer.put(earlyAbortItem(id, fields, !endStream));
     this.transport.connection.replyQueued();
+  }
+}
+
+/** What a limit allows on one connection. */
+export function serverLimit(
+  limits: ServerLimits,
+  name: keyof ServerActed,
+): { value: number; unit: string } {
+  switch (name) {
+    case 'streams':
+      return { value: limits.streams, unit: 'streams' };
+    case 'handlers':
+      return { value: limits.handlers, unit: 'handlers' };
+    case 'queued-bytes':
+      return { value: limits.queuedBytes, unit: 'bytes' };
+    case 'memory-budget':
+      return { value: memoryBudget.limitBytes, unit: 'bytes' };
+    default:
+      return { value: limits.exposureBytes, unit: 'bytes' };
   }
 }
 

@@ -2,8 +2,10 @@
 // Invariants: the listener hears `onCancel` or nothing after `end`, exactly one status is written,
 // and the handler's slot is its own to give back. gRPC PROTOCOL-HTTP2.md "Responses".
 // Not here: routing and handlers (server/).
+// Longer than 400 lines because it is the whole of one call: what its handler, loopy, the connection and
+// the message reader each ask of a stream.
 
-import type { ErrorCode } from '../frames/error-code.ts';
+import { ErrorCode } from '../frames/error-code.ts';
 import { acceptEncoding, encodingBit, sendingCodec } from '../grpc/compression-names.ts';
 import { type FramingFault, MessageReader } from '../grpc/message-framing.ts';
 import { Status } from '../grpc/status.ts';
@@ -14,13 +16,16 @@ import type { Connection } from './connection.ts';
 import { DataItem } from './data-item.ts';
 import type { ClosingError, StreamError } from './errors.ts';
 import { InFlow } from './in-flow.ts';
+import { SMALL_MESSAGE } from './limits.ts';
 import { checkMessage } from './message-check.ts';
 import { OutStream } from './out-stream.ts';
 import type { RequestHead } from './request-head.ts';
 import { cutStatus, listSize, statusFields } from './response-status.ts';
 import type { ServerTransport } from './server-transport.ts';
+import type { StallReason } from './stall.ts';
 import { quoted, resetText } from './status-mapping.ts';
 import { type CompressedStream, StreamCompression } from './stream-compression.ts';
+import { receiveStall, sendStall } from './stream-stall.ts';
 import type { TransportStream } from './transport-stream.ts';
 
 /** Who serves the call. Called from inside the transport; must not throw. */
@@ -46,6 +51,10 @@ export class ServerStream implements TransportStream, CompressedStream {
   /** When its HEADERS came, ms on the connection's clock. */
   readonly openedMs: number;
   remoteEnded: boolean;
+  /** Bytes reserved for the answer until it is known; 0 where none is likely to be large. */
+  private reserved: number;
+  /** Bytes of messages that the handler was given and may still hold. */
+  private delivered: number;
   private readonly transport: ServerTransport;
   private listener: ServerStreamListener | undefined;
   private headFields: HeaderFields;
@@ -71,6 +80,10 @@ export class ServerStream implements TransportStream, CompressedStream {
     this.head = head;
     this.openedMs = openedMs;
     this.remoteEnded = false;
+    const { memory } = transport.connection;
+    this.reserved = memory.budget.likelyResponses.of(head.path);
+    if (this.reserved > 0) memory.reserve(this.reserved);
+    this.delivered = 0;
     this.transport = transport;
     this.listener = undefined;
     this.headFields = NO_FIELDS;
@@ -140,15 +153,28 @@ export class ServerStream implements TransportStream, CompressedStream {
     if (out.paused && transport.isQueueFull(message.length)) {
       // Told to pause and did not: what is queued is still sent, the call ends behind it.
       const { limits, queuedBytes } = transport;
-      transport.intake.acted['queued-bytes'] += 1;
+      transport.intake.count('queued-bytes');
       const text = `refused by the queued-bytes limit: ${queuedBytes} of ${limits.queuedBytes} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
       return true;
     }
+    const { buffer } = transport.connection.loopy;
+    if (buffer.bytes + message.length > buffer.lease && !this.mayQueue(message.length)) return true;
     if (!this.headSent) this.sendHead(NO_FIELDS);
     const deflation = this.compression?.deflation;
     if (deflation !== undefined) return deflation.send(message, false);
     return this.transport.appendData(this.out, new DataItem(message, 0, false));
+  }
+
+  // The memory of the process is short and this connection takes more than its share: what is queued
+  // is still sent, and small messages of writers that wait; the others end their call.
+  private mayQueue(bytes: number): boolean {
+    const { memory } = this.transport.connection;
+    this.answered(bytes);
+    if (memory.admits(bytes)) return true;
+    if (bytes <= SMALL_MESSAGE && !this.out.paused && !memory.budget.isFull) return true;
+    this.refuse(Status.RESOURCE_EXHAUSTED, this.transport.intake.memoryRefusal());
+    return false;
   }
 
   /** The status and trailers; the last thing a call does. */
@@ -176,6 +202,8 @@ export class ServerStream implements TransportStream, CompressedStream {
 
   /** Asks for so many more messages. */
   request(count: number): void {
+    // Who asks for more is taken to be done with what came before.
+    if (this.delivered > 0 && count > 0) this.dropDelivered();
     if (this.compression?.holds(count)) return;
     this.messages.want(count);
     this.transport.credit(this);
@@ -184,19 +212,42 @@ export class ServerStream implements TransportStream, CompressedStream {
   /** Resets the stream without a status. */
   reset(errorCode: ErrorCode): void {
     if (this.ended) return;
+    if (this.out.record !== undefined) this.tellEnd('reset by its handler');
     this.ended = true;
     this.listener = undefined;
     this.messages.destroy();
     this.transport.reset(this, errorCode);
   }
 
+  /** What the call waits for. @param detail the kernel is asked as well, for its queues */
+  stall(detail: boolean): StallReason {
+    return sendStall(this, detail) ?? receiveStall(this, 'handler') ?? this.handlerStall();
+  }
+
+  private handlerStall(): StallReason {
+    const { inFlow, messages, openedMs, remoteEnded } = this;
+    const now = this.connection.wheel.now();
+    if (messages.wanted > 0 && !remoteEnded) {
+      const forMs = now - (inFlow.dataMs === 0 ? openedMs : inFlow.dataMs);
+      return { kind: 'client-messages', forMs };
+    }
+    return { kind: 'own-handler', forMs: now - openedMs, begun: this.headSent };
+  }
+
   private cancelled(reason: string): void {
+    if (this.out.record !== undefined) this.tellEnd(reason);
     if (this.ended) return;
     this.ended = true;
     this.messages.destroy();
     const listener = this.listener;
     this.listener = undefined;
     listener?.onCancel(reason);
+  }
+
+  /** The status that was given may never have been written. */
+  private tellEnd(reason: string): void {
+    if (this.ended) this.out.record?.end(this.code, this.details);
+    else this.out.record?.end(Status.CANCELLED, reason);
   }
 
   // OutStreamOwner.
@@ -246,6 +297,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onEndWritten(): void {
+    if (this.out.record !== undefined) this.out.record.end(this.code, this.details);
     this.transport.onEndWritten(this);
   }
 
@@ -281,9 +333,34 @@ export class ServerStream implements TransportStream, CompressedStream {
 
   onStarved(waitedMs: number): void {
     const { intake, limits } = this.transport;
-    intake.acted['exposure-bytes'] += 1;
+    intake.count('exposure-bytes');
     const text = `refused by the exposure-bytes limit: ${limits.exposureBytes} bytes are taken by older messages, this one waited ${waitedMs} ms; send fewer large messages at once or raise limits.exposureBytes on the server`;
     this.refuse(Status.RESOURCE_EXHAUSTED, text);
+  }
+
+  onShed(): void {
+    const details = this.transport.intake.memoryRefusal();
+    const { out, transport } = this;
+    const { loopy } = transport.connection;
+    const isTorn = (out.first?.written ?? 0) > 0 || this.compression !== undefined;
+    if (isTorn) {
+      // In the middle of a message no status can follow.
+      transport.reset(this, ErrorCode.ENHANCE_YOUR_CALM);
+      this.cancelled(details);
+      return;
+    }
+    loopy.dropData(out);
+    if (!this.ended) {
+      this.refuse(Status.RESOURCE_EXHAUSTED, details);
+      // What came was thrown away with that.
+      transport.connection.credit.onDone(this, this.inFlow.pendingData);
+      return;
+    }
+    this.code = Status.RESOURCE_EXHAUSTED;
+    this.details = details;
+    this.trailers = NO_FIELDS;
+    this.fitStatus();
+    transport.appendTrailers(out, !this.remoteEnded);
   }
 
   onLost(error: ClosingError): void {
@@ -293,8 +370,36 @@ export class ServerStream implements TransportStream, CompressedStream {
   // MessageSink.
 
   onMessage(message: Buffer, compressed: boolean): void {
+    if (this.out.record !== undefined) this.out.record.onReceived(message.length, compressed);
     if (compressed) this.inflate(message);
-    else this.listener?.onMessage(message, false);
+    else this.deliver(message, false);
+  }
+
+  private deliver(message: Buffer, compressed: boolean): void {
+    const { listener } = this;
+    if (listener === undefined) return;
+    this.delivered += message.length;
+    this.transport.deliveredBytes += message.length;
+    listener.onMessage(message, compressed);
+  }
+
+  /** A message is known that was taken for large. */
+  private answered(bytes: number): void {
+    const { memory } = this.transport.connection;
+    memory.budget.likelyResponses.note(this.head.path, bytes);
+    if (this.reserved > 0) memory.reserve(-this.reserved);
+    this.reserved = 0;
+  }
+
+  /** The handler is done. */
+  onHandlerDone(): void {
+    this.dropDelivered();
+    if (this.reserved > 0) this.answered(0);
+  }
+
+  private dropDelivered(): void {
+    this.transport.deliveredBytes -= this.delivered;
+    this.delivered = 0;
   }
 
   private inflate(message: Buffer): void {
@@ -343,7 +448,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onInflated(message: Buffer): void {
-    this.listener?.onMessage(message, true);
+    this.deliver(message, true);
   }
 
   onInflationFault(code: Status, details: string): void {

@@ -7,7 +7,9 @@ import type { Duplex } from 'node:stream';
 import { ErrorCode } from '../frames/error-code.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
+import type { LimitReading } from './admission.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
+import { tellDraining } from './connection-events.ts';
 import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { DrainSequence } from './drain-sequence.ts';
@@ -20,10 +22,11 @@ import {
   type ServerLimits,
 } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { OutStream } from './out-stream.ts';
 import { PingPolicy } from './ping-policy.ts';
 import type { RequestHead } from './request-head.ts';
-import { RequestIntake, type ServerActed } from './request-intake.ts';
+import { RequestIntake, type ServerActed, serverLimit } from './request-intake.ts';
 import { ResetBudget } from './reset-budget.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { ServerKeepalive, type ServerKeepaliveOptions } from './server-keepalive.ts';
@@ -53,6 +56,8 @@ export interface ServerTransportOptions {
   readonly minPingIntervalMs: number | undefined;
   /** Pings without open streams are held to the same interval, not to 2 h. */
   readonly permitPingsWithoutStream: boolean;
+  /** Default the one of this process. */
+  readonly budget?: MemoryBudget | undefined;
 }
 
 export class ServerTransport implements ConnectionRole, WheelTimer {
@@ -68,6 +73,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   readonly intake: RequestIntake;
   /** Handlers running. */
   handlers: number;
+  /** Bytes of requests that handlers were given and may still hold. */
+  deliveredBytes: number;
   /** Streams that were answered to their end, since the connection was made. */
   streamsEnded: number;
   private readonly listener: ServerTransportListener;
@@ -86,6 +93,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.listener = listener;
     this.limits = options.limits;
     this.handlers = 0;
+    this.deliveredBytes = 0;
     this.streamsEnded = 0;
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
@@ -108,6 +116,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       initialConnectionWindow: options.initialConnectionWindow,
       staticWindows: options.staticWindows,
       exposureBytes: options.limits.exposureBytes,
+      queuedBytes: options.limits.queuedBytes,
+      budget: options.budget,
     });
     this.headers = new ResponseHeaders(this.connection.loopy.encoder);
     this.pings = new PingPolicy(options.minPingIntervalMs, options.permitPingsWithoutStream);
@@ -179,9 +189,14 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.connection.removeStream(stream);
   }
 
-  /** A handler is done; its slot may be taken again. */
-  handlerDone(): void {
+  /** A handler is done; its slot may be taken again, and what it was given is its no more. */
+  handlerDone(stream: ServerStream): void {
     this.handlers -= 1;
+    stream.onHandlerDone();
+  }
+
+  heldBytes(): number {
+    return this.deliveredBytes;
   }
 
   // The end.
@@ -191,7 +206,9 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
    * @param graceMs after which it closes regardless
    */
   drain(reason: string, graceMs: number): void {
+    const isFirst = this.state !== 'draining' && this.state !== 'closed';
     this.drainSequence.start(reason, graceMs);
+    if (isFirst) tellDraining(this.connection, reason);
   }
 
   close(reason: string): void {
@@ -231,6 +248,12 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     return this.connection.loopy.buffer.items > MAX_QUEUED_ITEMS;
   }
 
+  /** A limit as it stands on this connection. */
+  reading(name: keyof ServerActed): LimitReading {
+    const depth = this.depths().find(([of]) => of === name)?.[1] ?? 0;
+    return { ...serverLimit(this.limits, name), depth, acted: this.intake.acted[name] };
+  }
+
   /** How full each limit is. */
   depths(): [keyof ServerActed, number][] {
     return [
@@ -238,6 +261,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       ['handlers', this.handlers],
       ['queued-bytes', this.queuedBytes],
       ['exposure-bytes', this.connection.credit.inbound.exposure],
+      ['memory-budget', this.connection.memory.budget.usedBytes],
     ];
   }
 

@@ -6,6 +6,7 @@
 // Not here: precise timers. A deadline is met within one tick (8 ms) plus the event loop's delay.
 
 import { type Clock, systemClock, type TimerHandle } from './clock.ts';
+import { eventLoopIdleMs, type IdleTime, LoopStalls } from './loop-stalls.ts';
 
 /**
  * What an object needs to sit in a wheel. The wheel alone writes the four fields; start them as
@@ -44,6 +45,8 @@ function slotTicks(level: number): number {
  * idle wake.
  */
 export class TimerWheel {
+  /** When the event loop was blocked, as far as the wakes tell. */
+  readonly stalls: LoopStalls;
   private readonly clock: Clock;
   private readonly heads: (WheelTimer | undefined)[];
   /** Bit s of word l: slot s of level l holds a timer. */
@@ -57,7 +60,9 @@ export class TimerWheel {
   private armed: TimerHandle | undefined;
   private readonly wake: () => void;
 
-  constructor(clock: Clock) {
+  /** @param idle how long the event loop of the clock's thread has waited for events */
+  constructor(clock: Clock, idle?: IdleTime) {
+    this.stalls = new LoopStalls(idle);
     this.clock = clock;
     this.heads = new Array<WheelTimer | undefined>(LEVELS * SLOTS).fill(undefined);
     this.occupied = new Int32Array(LEVELS);
@@ -172,15 +177,19 @@ export class TimerWheel {
   private arm(tick: number): void {
     if (this.armed !== undefined) this.clock.clearTimer(this.armed);
     this.armedTick = tick;
-    const ms = Math.max(1, Math.ceil(tick * TICK_MS - this.clock.now()));
+    const now = this.clock.now();
+    this.stalls.note(now, Number.POSITIVE_INFINITY);
+    const ms = Math.max(1, Math.ceil(tick * TICK_MS - now));
     this.armed = this.clock.setTimer(this.wake, ms, false);
   }
 
   /** Serves every slot that is due, in order, then sets the next wake. */
   private run(): void {
+    const now = this.clock.now();
+    this.stalls.note(now, this.armedTick * TICK_MS);
     this.armed = undefined;
     this.armedTick = Number.POSITIVE_INFINITY;
-    const until = Math.floor(this.clock.now() / TICK_MS);
+    const until = Math.floor(now / TICK_MS);
     this.runUntil = until;
     try {
       for (let next = this.nextTick(); next <= until; next = this.nextTick()) {
@@ -226,4 +235,7 @@ export class TimerWheel {
 }
 
 /** The wheel of this process, on `systemClock`. It sets no timer until something is added. */
-export const processWheel: TimerWheel = /* @__PURE__ */ new TimerWheel(systemClock);
+export const processWheel: TimerWheel = /* @__PURE__ */ new TimerWheel(
+  systemClock,
+  eventLoopIdleMs,
+);

@@ -28,6 +28,8 @@ export interface TransportStream extends OutStreamOwner, MessageSink {
   onFaulted(error: StreamError): void;
   /** A message of it waited in vain for memory that older ones hold. */
   onStarved(waitedMs: number): void;
+  /** The memory of the process is short, and this stream holds much of it: its call ends. */
+  onShed(): void;
   /** The connection is over. */
   onLost(error: ClosingError): void;
 }

@@ -10,6 +10,7 @@ import { CredentialsLine } from '#sluice/channel/credentials-line.js';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import { Status } from '#sluice/grpc/status.js';
 import { defaultClientLimits } from '#sluice/transport/limits.js';
+import type { StallReason } from '#sluice/transport/stall.js';
 import type { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { ClientEnd } from '../support/client-end.js';
 
@@ -17,6 +18,7 @@ const MIB = 1024 * 1024;
 
 /** Puts each call in a line that the test lets go on. */
 class Line implements CallPlacer {
+  readonly target = 'test';
   readonly wheel: TimerWheel;
   readonly credentialsLine: CredentialsLine;
   readonly callDefaults: CallDefaults = {
@@ -52,8 +54,8 @@ class Line implements CallPlacer {
 
   onHeld(): void {}
 
-  waitReason(): string {
-    return 'the test';
+  stallOf(): StallReason {
+    return { kind: 'turn', forMs: 0, ahead: 0 };
   }
 }
 

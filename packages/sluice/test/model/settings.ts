@@ -1,6 +1,7 @@
 // The settings of the channels and servers of a run, and the service configs its resolvers find.
 
 import type { ChannelOptions } from '#sluice/channel/channel-options.js';
+import type { ConnectionsOptions } from '#sluice/channel/connections-options.js';
 import type { ServiceConfig } from '#sluice/channel/service-config.js';
 import { Metadata } from '#sluice/grpc/metadata.js';
 import { Status } from '#sluice/grpc/status.js';
@@ -60,7 +61,15 @@ export function channelOptions(world: Conversation, target: string): ChannelOpti
     backoff: { initialMs: dice.pick(1, 50), maxMs: 400 },
     ...(dice.chance(0.7) ? { serviceConfig: serviceConfig(world) } : {}),
     shareConnections: dice.chance(0.5),
+    ...(dice.chance(0.4) ? { connections: connections(world) } : {}),
   };
+}
+
+function connections({ dice }: Conversation): ConnectionsOptions {
+  const maxConnections = 1 + dice.int(4);
+  if (dice.chance(0.4)) return { policy: 'fixed', maxConnections };
+  const openAfterMs = dice.pick(1, 1, 50);
+  return { policy: 'automatic', maxConnections, openAfterMs, idleMs: dice.pick(40, 2_000) };
 }
 
 /** Metadata of a call, made at once, later, or not at all. */

@@ -114,7 +114,7 @@ export class Traffic {
 
   private ended(handler: ModelHandler): void {
     handler.ends += 1;
-    this.pair.server.handlerDone();
+    this.pair.server.handlerDone(handler.stream);
   }
 
   private endHandler(handler: ModelHandler): void {

@@ -11,7 +11,13 @@ import {
   type Socket,
   ChannelConnectivityState_State as State,
 } from '#sluice/gen/grpc/channelz/v1/channelz_pb.js';
-import { type Channel, type Server, Status, StatusError } from '#sluice/index.js';
+import {
+  type Channel,
+  type ConnectionStats,
+  type Server,
+  Status,
+  StatusError,
+} from '#sluice/index.js';
 import { addChannelz, Channelz } from '#sluice/services/channelz.js';
 import { addressMessage } from '#sluice/services/channelz-socket.js';
 import { CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY } from '../support/certificates.js';
@@ -116,6 +122,35 @@ describe('a channel', () => {
     await waiting;
   });
 
+  it('shows what waits in its sockets, figure by figure', async () => {
+    const { server } = serving(running.server({ staticWindows: true }));
+    const read = signal();
+    server.clientStreaming('/t/Unread', async (requests) => {
+      await read.happened;
+      for await (const _ of requests);
+      return Buffer.alloc(0);
+    });
+    const { port } = await server.listen({ host: '127.0.0.1' });
+    const client = clientOf(
+      running.channel(`dns:///127.0.0.1:${port}`, { shareConnections: false }),
+    );
+    const channel = running.channel(`127.0.0.1:${port}`, { shareConnections: false });
+    await channel.ready();
+    const call = channel.clientStreaming('/t/Unread', [Buffer.alloc(100_000)]);
+    const waiting = (): number => connectionOf(channel).streams.waitingOnStreamQuota;
+    while (waiting() === 0) await new Promise(setImmediate);
+    const socket = await socketOf(client, await channelNamed(client, channel.target));
+    const { queueItems, queueBytes, sendQuota, loopy } = connectionOf(channel);
+    assert.ok(queueBytes > 0);
+    assert.equal(optionOf(socket, 'queueItems'), String(queueItems));
+    assert.equal(optionOf(socket, 'queueBytes'), String(queueBytes));
+    assert.equal(optionOf(socket, 'streams.waitingOnStreamQuota'), '1');
+    assert.equal(optionOf(socket, 'loopy'), loopy);
+    assert.equal(socket.data?.localFlowControlWindow, BigInt(sendQuota));
+    read.raise();
+    await call;
+  });
+
   it('that is closed is not shown any more', async () => {
     const { server } = serving(running.server());
     const client = clientOf(await running.channelTo(server));
@@ -151,6 +186,15 @@ describe('the registry of channels', () => {
       state: 'IDLE' as const,
       counts,
       subchannels: () => new Set<never>(),
+      stats: () => ({
+        state: 'IDLE',
+        waitingCalls: 0,
+        oldestWaitMs: 0,
+        limits: {},
+        connections: [],
+      }),
+      explain: () => '',
+      openCalls: () => [],
     }));
     assert.ok(a !== undefined && b !== undefined);
     all.add(a);
@@ -272,6 +316,12 @@ describe('an address', () => {
     assert.equal(shown('/run/x.sock'), 'uds /run/x.sock');
   });
 });
+
+function connectionOf(channel: Channel): ConnectionStats {
+  const [connection] = channel.stats().connections;
+  assert.ok(connection !== undefined);
+  return connection;
+}
 
 function optionOf({ data }: Socket, name: string): string | undefined {
   return data?.option.find((option) => option.name === name)?.value;

@@ -51,7 +51,7 @@ export class HandledCall implements ServerStreamListener {
   release(): void {
     if (this.done) return;
     this.done = true;
-    this.transport.handlerDone();
+    this.transport.handlerDone(this.stream);
   }
 
   onMessage(message: Buffer): void {

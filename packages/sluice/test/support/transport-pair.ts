@@ -189,6 +189,8 @@ export function assertIdle(connection: Connection): void {
   assert.equal(connection.streams.size, 0, 'streams');
   assert.equal(buffer.items, 0, 'queued items');
   assert.equal(buffer.bytes, 0, 'queued bytes');
+  assert.equal(buffer.partWritten, 0, 'bytes of messages partly written');
+  assert.equal(connection.credit.unread, 0, 'unread bytes');
   assert.equal(buffer.responseFrames, 0, 'queued replies');
   assert.equal(active.size + waiting.size + buffer.heads.size, 0, 'streams on lists');
   assert.equal(connection.credit.inbound.open, 0, 'streams counted for exposure');
@@ -207,6 +209,8 @@ export function assertOwnAccounts(connection: Connection, name: string): void {
   let exposure = 0;
   let sending = 0;
   let listed = 0;
+  let unread = 0;
+  let partWritten = 0;
   for (let out = buffer.heads.first; out !== undefined; out = out.next) {
     items += 1;
     bytes += out.headBytes;
@@ -218,12 +222,16 @@ export function assertOwnAccounts(connection: Connection, name: string): void {
   connection.streams.forEach(({ out, inFlow }) => {
     items += out.itemCount;
     bytes += out.queuedBytes;
+    unread += inFlow.pendingData;
+    partWritten += out.first?.written ?? 0;
     if (!inFlow.ended) sending += 1;
     exposure += inFlow.ended ? inFlow.pendingData : inFlow.limit + inFlow.delta - inFlow.withheld;
     if (out.list === active || out.list === waiting) listed += 1;
   });
   assert.equal(buffer.items, items, `${name}: items`);
   assert.equal(buffer.bytes, bytes, `${name}: bytes`);
+  assert.equal(buffer.partWritten, partWritten, `${name}: bytes of messages partly written`);
+  assert.equal(connection.credit.unread, unread, `${name}: unread bytes`);
   assert.equal(active.size + waiting.size, listed, `${name}: streams with data`);
   assert.equal(connection.credit.inbound.open, sending, `${name}: streams the peer may send on`);
   assert.equal(connection.credit.inbound.exposure, exposure, `${name}: exposure`);

@@ -54,16 +54,21 @@ test('a client that stops reading holds a bounded backlog, and new calls are ref
     toClient: { capacity: 10_000 },
   });
   await pair.settle();
-  const calls = Array.from({ length: 60 }, () => openCall(pair.client));
+  const calls = Array.from({ length: 120 }, () => openCall(pair.client));
   await pair.settle();
   pair.clientSocket.pause();
   const { connection } = pair.server;
   const payload = Buffer.alloc(30_000);
+  const taken: number[] = [];
   for (const { stream } of served) {
-    // A well-behaved writer: it stops at false, which comes with the third message.
+    // A well-behaved writer: it stops at false, which comes with the third message; where half of
+    // what may be queued is taken, with the first.
+    const isTaken = connection.loopy.buffer.bytes > 2_097_152 - 2 * payload.length;
     let sent = 1;
     while (stream.send(payload)) sent += 1;
-    assert.equal(sent, 3);
+    if (!isTaken) assert.equal(sent, 3);
+    else assert.ok(sent < 3, `${sent} messages`);
+    taken.push(sent);
   }
   for (let turn = 0; turn < 10; turn += 1) {
     await pair.settle();
@@ -73,7 +78,7 @@ test('a client that stops reading holds a bounded backlog, and new calls are ref
   assert.ok(connection.loopy.buffer.bytes > 4_194_304);
   const late = openCall(pair.client);
   await pair.settle();
-  assert.equal(served.length, 60, 'no handler for it');
+  assert.equal(served.length, 120, 'no handler for it');
   assert.equal(pair.server.intake.acted['queued-bytes'], 1);
   for (const call of calls) call.stream.request(100);
   late.stream.request(1);
@@ -81,7 +86,10 @@ test('a client that stops reading holds a bounded backlog, and new calls are ref
   await pair.settle();
   assert.deepEqual(late.ends, [Status.RESOURCE_EXHAUSTED]);
   assert.match(late.details, /^refused by the queued-bytes limit: \d{7} of 4194304 bytes/);
-  assert.ok(calls.every((call) => call.messages.length === 3));
+  assert.deepEqual(
+    calls.map((call) => call.messages.length),
+    taken,
+  );
   assert.ok(
     served.every((one) => one.writable === 1),
     'each writer is told to go on, once',

@@ -38,7 +38,7 @@ async function standstill(options: TransportPairOptions): Promise<void> {
         onMessage: () => {
           requests += 1;
           stream.end(Status.OK, '', []);
-          pair.server.handlerDone();
+          pair.server.handlerDone(stream);
         },
         onHalfClose() {},
         onWritable() {},

@@ -7,6 +7,7 @@ import type { Status } from '../../grpc/status.ts';
 import type { HeaderFields } from '../../hpack/header-fields.ts';
 import type { CallHandle, FieldsListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
+import { AttemptRecord, type CallRecord } from '../call-record.ts';
 import type { ReplayBuffer } from './replay-buffer.ts';
 
 /** A call as one attempt of another one. */
@@ -36,6 +37,10 @@ export interface AttemptStarter {
 
 /** Whose attempts they are. */
 export interface AttemptOwner {
+  /** Of the whole call, while anybody listens. */
+  readonly record: CallRecord | undefined;
+  /** Attempts are made beside each other, not after each other. */
+  readonly isHedged: boolean;
   onAttemptHeader(attempt: Attempt, header: HeaderFields): void;
   onAttemptMessage(message: Buffer, compressed: boolean): void;
   onAttemptWritable(attempt: Attempt): void;
@@ -70,6 +75,14 @@ export class Attempt implements FieldsListener {
     this.writable = true;
     this.halfClosed = false;
     this.handle = starter.newAttempt(path, options, this, previous, elapsedMs);
+  }
+
+  /** For whoever listens; undefined of a call that began while nobody did. */
+  startRecord(): AttemptRecord | undefined {
+    const { record, isHedged } = this.owner;
+    if (record === undefined) return undefined;
+    const cause = this.previous === 0 ? 'first' : isHedged ? 'hedge' : 'retry';
+    return new AttemptRecord(record, cause, this.previous);
   }
 
   /** Has sent what there is, and would take more. */

@@ -4,21 +4,33 @@
 // Not here: what becomes of a call that outgrows it (retried-call.ts).
 
 import { MAX_RETRY_BUFFER_BYTES, MESSAGE_CHARGE, REPLAY_BYTES } from '../../transport/limits.ts';
+import { type MemoryBudget, memoryBudget } from '../../transport/memory-budget.ts';
 
 /** Bytes that the calls of one channel keep for further attempts. */
 export class RetryBufferAccount {
-  /** May pass the limit by the last charge of each call. */
-  bytes: number;
+  private held: number;
   readonly maxBytes: number;
+  private readonly budget: MemoryBudget;
 
-  constructor(maxBytes: number = MAX_RETRY_BUFFER_BYTES) {
-    this.bytes = 0;
+  constructor(maxBytes: number = MAX_RETRY_BUFFER_BYTES, budget: MemoryBudget = memoryBudget) {
+    this.held = 0;
     this.maxBytes = maxBytes;
+    this.budget = budget;
   }
 
-  /** Calls that go on growing are not tried again. */
+  /** May pass the limit by the last charge of each call. */
+  get bytes(): number {
+    return this.held;
+  }
+
+  set bytes(bytes: number) {
+    this.budget.charge(bytes - this.held);
+    this.held = bytes;
+  }
+
+  /** Calls that go on growing are not tried again; nor is any while the memory budget is near. */
   get isOver(): boolean {
-    return this.bytes > this.maxBytes;
+    return this.held > this.maxBytes || this.budget.isNear;
   }
 }
 

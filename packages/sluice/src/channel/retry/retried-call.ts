@@ -8,12 +8,16 @@
 import type { Metadata } from '../../grpc/metadata.ts';
 import { Status, statusName } from '../../grpc/status.ts';
 import type { HeaderFields } from '../../hpack/header-fields.ts';
+import { tellLimit } from '../../transport/connection-events.ts';
+import { limitEvents } from '../../transport/diagnostics.ts';
 import { headCharge, metadataCharge } from '../../transport/head-charge.ts';
 import { checkMessage } from '../../transport/message-check.ts';
 import type { Peer } from '../../transport/peer.ts';
+import { callText, deadlineText, type RetryStall } from '../../transport/stall.ts';
 import type { WheelTimer } from '../../transport/timer-wheel.ts';
 import type { CallHandle, FieldsListener } from '../call-handle.ts';
 import type { CallOptions } from '../call-options.ts';
+import { CallRecord, isRecorded } from '../call-record.ts';
 import { type BondedCall, CallerBond } from '../caller-bond.ts';
 import { Attempt, type AttemptOwner, dropAttempts } from './attempt.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
@@ -63,10 +67,14 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   /** No more attempts, for another reason than their number. */
   private frozen: boolean;
   private waiting: boolean;
-  /** The failure that the next attempt follows. */
+  /** The failure that the next attempt follows, when that was, and when the attempt is due, ms. */
   private failure: string;
+  private failedMs: number;
+  private nextAttemptMs: number;
   private headSeen: boolean;
   private ended: boolean;
+  /** For whoever listens to calls. */
+  record: CallRecord | undefined;
 
   /** @param configuredMs the method's timeout, ms; the shorter of it and the caller's holds */
   constructor(
@@ -107,8 +115,11 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     this.frozen = false;
     this.waiting = false;
     this.failure = '';
+    this.failedMs = 0;
+    this.nextAttemptMs = 0;
     this.headSeen = false;
     this.ended = false;
+    this.record = undefined;
   }
 
   get isEnded(): boolean {
@@ -123,6 +134,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   // What the caller does.
 
   start(message: Uint8Array | undefined): void {
+    if (isRecorded()) this.startRecord();
     this.whole = message;
     this.startedMs = this.host.wheel.now();
     this.timeoutMs = Math.min(this.timeoutMs, this.bond.parentMs);
@@ -147,8 +159,19 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     } catch (error) {
       // Misuse: the caller's options are not what they must be.
       this.end('the call was never made');
+      this.record?.end(Status.UNKNOWN, 'the call was never made');
       throw error;
     }
+  }
+
+  private startRecord(): void {
+    this.record = new CallRecord(this.host, this.path, this.listener.method);
+    this.record.start();
+  }
+
+  /** Attempts are made beside each other, not after each other. */
+  get isHedged(): boolean {
+    return this.plan.spacingMs !== NO_LIMIT;
   }
 
   send(message: Uint8Array): boolean {
@@ -215,7 +238,11 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
 
   /** Too much is kept: whichever attempt has sent most goes on, alone. */
   private outgrow(): void {
-    this.host.counts.committedByBuffer += 1;
+    const { host } = this;
+    host.counts.committedByBuffer += 1;
+    if (limitEvents.hasSubscribers) {
+      tellLimit('retry-bytes', host.reading(), 'refused', 'client', host.target);
+    }
     let first = this.live[0];
     for (const attempt of this.live) {
       if (first !== undefined && attempt.next > first.next) first = attempt;
@@ -362,7 +389,9 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     }
     this.waiting = this.live.length === 0;
     if (this.waiting) host.onWaiting(this);
-    host.wheel.add(this, Math.min(host.wheel.now() + ms, this.deadlineMs));
+    this.failedMs = host.wheel.now();
+    this.nextAttemptMs = this.failedMs + ms;
+    host.wheel.add(this, Math.min(this.nextAttemptMs, this.deadlineMs));
   }
 
   private stopWaiting(): void {
@@ -389,8 +418,24 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   }
 
   private endByDeadline(): void {
-    const why = this.waiting ? `; the call waited to be tried again after ${this.failure}` : '';
-    this.abandon(Status.DEADLINE_EXCEEDED, `deadline of ${this.timeoutMs} ms exceeded${why}`);
+    const { stalls } = this.host.wheel;
+    const reason = stalls.within(this.startedMs, this.host.wheel.now()) ?? this.retryStall();
+    this.abandon(Status.DEADLINE_EXCEEDED, deadlineText(this.timeoutMs, reason));
+  }
+
+  private retryStall(): RetryStall | undefined {
+    if (!this.waiting) return undefined;
+    const now = this.host.wheel.now();
+    const { failure, failedMs, nextAttemptMs } = this;
+    return { kind: 'retry', forMs: now - failedMs, failure, retryInMs: nextAttemptMs - now };
+  }
+
+  explain(): string {
+    const attempt = this.committed ?? this.latest;
+    if (this.ended || this.waiting || attempt === undefined) {
+      return callText(this.ended, this.retryStall());
+    }
+    return attempt.handle.explain();
   }
 
   // The end.
@@ -398,6 +443,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   private finish(code: Status, details: string, trailer: HeaderFields): void {
     if (this.ended) return;
     this.end(details);
+    if (this.record !== undefined) this.record.end(code, details);
     this.listener.onEnd(code, details, trailer);
   }
 

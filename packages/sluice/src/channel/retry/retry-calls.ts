@@ -21,6 +21,8 @@ import { RetryThrottle } from './retry-throttle.ts';
 
 /** What these calls need of their channel. */
 export interface RetrySettings {
+  /** Default none. */
+  readonly target?: string;
   readonly starter: AttemptStarter;
   readonly wheel: TimerWheel;
   /** 0 <= x < 1. */
@@ -35,6 +37,7 @@ export interface RetrySettings {
 
 /** Makes the calls of the methods that have a policy. */
 export class RetryCalls implements RetrySource, RetryHost {
+  readonly target: string;
   readonly starter: AttemptStarter;
   readonly wheel: TimerWheel;
   readonly random: () => number;
@@ -50,6 +53,7 @@ export class RetryCalls implements RetrySource, RetryHost {
   private hold: TimerHandle | undefined;
 
   constructor(settings: RetrySettings) {
+    this.target = settings.target ?? '';
     this.starter = settings.starter;
     this.wheel = settings.wheel;
     this.random = settings.random;
@@ -112,6 +116,11 @@ export class RetryCalls implements RetrySource, RetryHost {
   /** Calls that wait for their next attempt. */
   get waitingCalls(): number {
     return this.waiting.size;
+  }
+
+  /** Those, to be asked. */
+  get betweenAttempts(): ReadonlySet<CallHandle> {
+    return this.waiting;
   }
 
   /** The channel closes: calls that wait end here, those under way with their attempts. */

@@ -103,6 +103,10 @@ export class ScriptedAttempt implements AttemptHandle {
     this.wanted += count;
   }
 
+  explain(): string {
+    return `attempt ${this.previous + 1} explains`;
+  }
+
   cancel(details = ''): void {
     this.cancelledFor = details;
     this.abandon(Status.CANCELLED, details);
