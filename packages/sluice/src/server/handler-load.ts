@@ -75,7 +75,7 @@ export class HandlerLoad {
       const text = `refused by the total-handlers limit: ${this.running} of ${this.limit} run on this server; slow down or raise limits.totalHandlers on the server`;
       return StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
     }
-    const delayed = this.queueDelay?.refusal(stream.head.path);
+    const delayed = this.queueDelay?.refusal(stream.head.path, stream.connection.arrivedMs);
     if (delayed !== undefined) {
       if (limitEvents.hasSubscribers) this.tell('queue-delay', peer);
       return delayed;

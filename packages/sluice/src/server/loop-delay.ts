@@ -4,6 +4,7 @@
 // Not here: what becomes of calls that waited too long (queue-delay.ts).
 
 import type { Clock, TimerHandle } from '../transport/clock.ts';
+import type { IdleTime } from '../transport/loop-stalls.ts';
 
 /** Times the timer is set in one interval, so that one late wake is not the lowest of them. */
 const PROBES = 10;
@@ -11,9 +12,13 @@ const PROBES = 10;
 /** Milliseconds, what Node's timers are late by themselves. */
 const TIMER_GRAIN_MS = 1;
 
+/** Share of an interval; a loop that waited less for events always had something to do. */
+const IDLE = 0.02;
+
 /** The delay of one event loop, in milliseconds; measured while calls come. */
 export class LoopDelay {
   private readonly clock: Clock;
+  private readonly idle: IdleTime;
   private readonly intervalMs: number;
   private readonly periodMs: number;
   private timer: TimerHandle | undefined;
@@ -22,6 +27,7 @@ export class LoopDelay {
   private lastMs: number;
   /** Of the interval under way. */
   private fromMs: number;
+  private idleFromMs: number;
   private lowestMs: number;
   private highestMs: number;
   /** A call came since the last wake but `quiet` ones. */
@@ -32,16 +38,21 @@ export class LoopDelay {
   /** Of the last whole interval. */
   lowest: number;
   highest: number;
+  /** Always had something to do: whatever queues there are were never empty. */
+  busy: boolean;
   private readonly wake: () => void;
 
-  constructor(clock: Clock, intervalMs: number) {
+  /** @param idle milliseconds that the loop has waited for events */
+  constructor(clock: Clock, idle: IdleTime, intervalMs: number) {
     this.clock = clock;
+    this.idle = idle;
     this.intervalMs = intervalMs;
     this.periodMs = Math.max(2, intervalMs / PROBES);
     this.timer = undefined;
     this.dueMs = 0;
     this.lastMs = 0;
     this.fromMs = 0;
+    this.idleFromMs = 0;
     this.lowestMs = Number.POSITIVE_INFINITY;
     this.highestMs = 0;
     this.called = false;
@@ -49,6 +60,7 @@ export class LoopDelay {
     this.intervals = 0;
     this.lowest = 0;
     this.highest = 0;
+    this.busy = false;
     this.wake = (): void => this.onWake();
   }
 
@@ -69,6 +81,7 @@ export class LoopDelay {
 
   private begin(nowMs: number): void {
     this.fromMs = nowMs;
+    this.idleFromMs = this.idle();
     this.lowestMs = Number.POSITIVE_INFINITY;
     this.highestMs = 0;
   }
@@ -87,6 +100,7 @@ export class LoopDelay {
       this.intervals += 1;
       this.lowest = this.lowestMs;
       this.highest = this.highestMs;
+      this.busy = this.idle() - this.idleFromMs < IDLE * (now - this.fromMs);
       this.begin(now);
     }
     this.quiet = this.called ? 0 : this.quiet + 1;
@@ -100,5 +114,6 @@ export class LoopDelay {
     this.intervals += 1;
     this.lowest = 0;
     this.highest = 0;
+    this.busy = false;
   }
 }

@@ -33,15 +33,6 @@ const DEFAULT_PUSHBACK_MS = 250;
 /** Calls of one method that are served at a time in any case. */
 const MIN_RUNNING = 4;
 
-/** Intervals of shedding after which it has to have made the loop faster. */
-const USELESS_INTERVALS = 5;
-
-/** A delay of more than this part of what it was has not become shorter. */
-const AS_LATE = 0.7;
-
-/** Intervals for which a delay that shedding cannot shorten is put up with. */
-const FLOOR_INTERVALS = 100;
-
 /** A backend whose health check is shed is taken out, and its load falls on the others. */
 const HEALTH = '/grpc.health.v1.Health/';
 
@@ -66,12 +57,10 @@ export class QueueDelay {
   private readonly loop: LoopDelay;
   /** Handlers of one request and one response, by their path. */
   private readonly handlers: Map<string, ConcurrencyLimiter>;
-  /** Intervals in which the loop was behind, since one in which it never was. */
-  private standing: number;
-  private standingMs: number;
-  /** Milliseconds that the loop is behind whatever is shed: the process has too little of a processor. */
-  private floorMs: number;
-  private floorFrom: number;
+  /** The longest that a call has waited in this interval. */
+  private highestMs: number;
+  /** Calls have waited too long in an interval, and have done so in each one since. */
+  private standing: boolean;
   /** The interval that was looked at last. */
   private judged: number;
 
@@ -81,12 +70,10 @@ export class QueueDelay {
     this.intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
     this.pushbackMs = options.pushbackMs ?? DEFAULT_PUSHBACK_MS;
     this.host = host;
-    this.loop = new LoopDelay(host.clock, this.intervalMs);
+    this.loop = new LoopDelay(host.clock, host.idle, this.intervalMs);
     this.handlers = new Map();
-    this.standing = 0;
-    this.standingMs = 0;
-    this.floorMs = 0;
-    this.floorFrom = 0;
+    this.highestMs = 0;
+    this.standing = false;
     this.judged = 0;
   }
 
@@ -99,10 +86,13 @@ export class QueueDelay {
     return most;
   }
 
-  /** Why a call that has just come is not taken, or undefined. */
-  refusal(path: string): StatusError | undefined {
+  /**
+   * Why a call is not taken, or undefined.
+   * @param arrivedMs when the bytes came that its headers were in
+   */
+  refusal(path: string, arrivedMs: number): StatusError | undefined {
     this.loop.note();
-    const delayMs = this.excess(path);
+    const delayMs = this.excess(path, arrivedMs);
     if (delayMs === 0 || path.startsWith(HEALTH)) return undefined;
     this.shed += 1;
     const pushback = Math.round(this.pushbackMs * (1 + this.host.random()));
@@ -113,33 +103,29 @@ export class QueueDelay {
   }
 
   /** Milliseconds that the call would wait, where that is too long; else 0. */
-  private excess(path: string): number {
+  private excess(path: string, arrivedMs: number): number {
     const { loop, targetMs } = this;
     if (loop.intervals !== this.judged) this.judge();
     const loopMs = loop.nowMs;
-    const allowedMs = this.standing > 0 ? targetMs : Math.max(targetMs, this.intervalMs);
-    if (loopMs > this.floorMs + allowedMs) return loopMs;
+    const readMs = this.host.clock.now() - arrivedMs;
+    const delayMs = Math.max(loopMs, readMs);
+    if (delayMs > this.highestMs) this.highestMs = delayMs;
+    const mostMs = this.standing ? targetMs : Math.max(targetMs, this.intervalMs);
+    // What the loop is late by is the longest that a call of this turn has waited; some came just now,
+    // and to shed all of them would leave the next turn with nothing to do.
+    if (readMs > mostMs || (loopMs > mostMs && loopMs * this.host.random() > mostMs))
+      return delayMs;
     const running = this.handlers.get(path);
     return running?.full === true ? Math.max(1, running.queuedMs) : 0;
   }
 
-  // What shedding does not shorten is no queue of calls; to shed on would serve nobody at all.
   private judge(): void {
-    const { lowest, highest, intervals } = this.loop;
-    this.judged = intervals;
-    if (highest <= this.targetMs || intervals - this.floorFrom >= FLOOR_INTERVALS) this.floorMs = 0;
-    if (highest <= this.floorMs + this.targetMs) {
-      this.standing = 0;
-    } else if (lowest > this.floorMs + this.targetMs) {
-      if (this.standing === 0) this.standingMs = lowest;
-      this.standing += 1;
-      if (this.standing <= USELESS_INTERVALS || lowest < this.standingMs * AS_LATE) return;
-      this.floorMs = lowest;
-      this.floorFrom = intervals;
-      this.standing = 0;
-    } else if (this.standing > 0) {
-      this.standing = 1;
-    }
+    const { loop, targetMs } = this;
+    const highest = Math.max(loop.highest, this.highestMs);
+    this.judged = loop.intervals;
+    this.highestMs = 0;
+    // A loop that always had something to do leaves chunks half read while it comes round in time.
+    this.standing = highest > targetMs && (this.standing || loop.busy || loop.lowest > targetMs);
   }
 
   /** A handler of one request and one response begins. @returns what is told of its end */

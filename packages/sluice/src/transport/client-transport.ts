@@ -31,7 +31,7 @@ import { OutState, type OutStream } from './out-stream.ts';
 import { Peer } from './peer.ts';
 import { RequestHeaders } from './request-headers.ts';
 import { SocketHold } from './socket-hold.ts';
-import { quoted } from './status-mapping.ts';
+import { MAX_REASON, quoted } from './status-mapping.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { TransportStream } from './transport-stream.ts';
 
@@ -390,7 +390,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   onGoAway(lastStreamId: number, errorCode: number, debugData: string): void {
-    const said = debugData === '' ? '' : ` ${quoted(debugData)}`;
+    const said = debugData === '' ? '' : ` ${quoted(debugData, MAX_REASON)}`;
     const text = `GOAWAY(${errorCodeName(errorCode)})${said}`;
     const reason = `the server sent ${text}`;
     // Some peers send a second one as they close, which says nothing; the first said why.

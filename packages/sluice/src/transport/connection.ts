@@ -137,6 +137,8 @@ export class Connection
   goAwayCode: number | undefined;
   /** Coarse time of this turn, ms. */
   nowMs: number;
+  /** When the chunk came that is parsed now, ms: its rest may have waited for turns since. */
+  arrivedMs: number;
   /** When bytes last came, ms. */
   readMs: number;
   /** When a turn of loopy last left it in another state than the one before, ms. */
@@ -164,6 +166,7 @@ export class Connection
     this.highestPeerStream = 0;
     this.wheel = options.wheel;
     this.nowMs = options.wheel.now();
+    this.arrivedMs = this.nowMs;
     this.id = nextConnectionId;
     nextConnectionId += 1;
     this.names = namesOf(options.socket);
@@ -433,6 +436,7 @@ export class Connection
   onChunk(): void {
     this.nowMs = this.wheel.now();
     this.readMs = this.nowMs;
+    if (!this.reader.resumed) this.arrivedMs = this.nowMs;
     this.role.onRead();
   }
 

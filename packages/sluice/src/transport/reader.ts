@@ -34,6 +34,8 @@ export class Reader implements WheelTimer {
   private readonly frames: FrameReader;
   private readonly listener: ReaderListener;
   private readonly wheel: TimerWheel;
+  /** What is parsed is the rest of a chunk that came earlier. */
+  resumed: boolean;
   private held: Buffer | undefined;
   private closed: boolean;
   private singleChunks: boolean;
@@ -57,6 +59,7 @@ export class Reader implements WheelTimer {
     this.frames = frames;
     this.listener = listener;
     this.wheel = wheel;
+    this.resumed = false;
     this.held = undefined;
     this.closed = false;
     this.singleChunks = false;
@@ -150,7 +153,12 @@ export class Reader implements WheelTimer {
     this.frames.release();
     const held = this.held;
     this.held = undefined;
-    if (held !== undefined && !this.parse(held, held.length)) return;
+    if (held !== undefined) {
+      this.resumed = true;
+      const isDone = this.parse(held, held.length);
+      this.resumed = false;
+      if (!isDone) return;
+    }
     if (this.held === undefined) this.socket.resume();
   }
 }

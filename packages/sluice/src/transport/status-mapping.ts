@@ -8,9 +8,12 @@ import { Status } from '../grpc/status.ts';
 /** Characters of a peer's text that are repeated in an error, before it is cut. */
 const MAX_QUOTED = 64;
 
-/** A peer's text in quotes, in printable ASCII and cut to 64 characters, for error texts. */
-export function quoted(text: string): string {
-  const cut = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text;
+/** The same of the reason that a peer gives for its GOAWAY, which is written to be read. */
+export const MAX_REASON = 200;
+
+/** A peer's text in quotes, in printable ASCII and cut, for error texts. */
+export function quoted(text: string, most: number = MAX_QUOTED): string {
+  const cut = text.length > most ? `${text.slice(0, most)}...` : text;
   return `"${cut.replace(/[^ !#-~]/g, '?')}"`;
 }
 

@@ -64,6 +64,10 @@ describe('a call that a connection has no room for', () => {
       { limits: { openCalls: 1 } },
     ],
     [
+      'refused by the concurrency limit: <n> of <n> calls are all that the server answers without a queue; slow down or add servers',
+      { adaptiveConcurrency: { initial: 1, min: 1, max: 1 } },
+    ],
+    [
       'refused by the peer-streams limit: <n> of <n> streams allowed by the peer are open; slow down or use another connection',
       {},
       { limits: { streams: 1 } },

@@ -15,10 +15,12 @@ import {
   Status,
   StatusError,
 } from '#sluice/index.js';
+import { QueueDelay } from '#sluice/server/queue-delay.js';
 import type { MockPeer } from '../support/mock-peer.js';
 import { framed } from '../support/mock-peer.js';
 import { failureOf, messagesOf, Running, signal } from '../support/running.js';
 import { request } from '../support/server-end.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { assertListed, listed } from './listed.js';
 import { LAST, rawClient, until } from './raw-ends.js';
 
@@ -289,4 +291,18 @@ describe('an interceptor of a server', () => {
       assert.match(error.message, listed(text));
     });
   }
+});
+
+it('a call behind a blocked event loop is refused by the queue-delay limit', () => {
+  const clock = new VirtualClock(1_000);
+  const shedding = new QueueDelay({}, { clock, idle: () => clock.now(), random: () => 0 });
+  const arrivedMs = clock.now();
+  assert.equal(shedding.refusal(PATH, arrivedMs), undefined);
+  clock.stall(500);
+  const refused = shedding.refusal(PATH, arrivedMs);
+  assert.equal(refused?.code, Status.RESOURCE_EXHAUSTED);
+  assertListed(
+    refused.details,
+    'refused by the queue-delay limit: calls wait <n> ms on this server, <n> ms are allowed; slow down or add servers',
+  );
 });
