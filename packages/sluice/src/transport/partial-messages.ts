@@ -46,6 +46,11 @@ export class PartialMessages implements WheelTimer {
     this.waits.delete(stream);
   }
 
+  /** No message is coming in. */
+  get isEmpty(): boolean {
+    return this.waits.size === 0;
+  }
+
   isOldest(stream: TransportStream): boolean {
     for (const oldest of this.waits.keys()) return oldest === stream;
     return false;

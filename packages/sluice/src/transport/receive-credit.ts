@@ -279,6 +279,8 @@ export class ReceiveCredit {
   }
 
   resumePartials(): void {
+    // Asked at the end of each stream: nearly always there are none.
+    if (this.partials.isEmpty) return;
     this.partials.resume((stream) => {
       if (this.starves(stream)) return false;
       const { deferred } = stream.inFlow;
