@@ -124,6 +124,29 @@ test('a server that stops reading holds a bounded backlog of a client, and calls
   await pair.close();
 });
 
+test('streams whose peer reads nothing leave room for new calls, however many write', async () => {
+  const { pair } = servingPair({ server: { staticWindows: true } });
+  await pair.settle();
+  const calls = Array.from({ length: 100 }, () => openCall(pair.client));
+  await pair.settle();
+  const payload = Buffer.alloc(16 * KIB);
+  let sent = 0;
+  for (let round = 0; round < 10; round += 1) {
+    for (const { stream } of calls) {
+      if (stream.out.paused) continue;
+      stream.send(payload, false);
+      sent += 1;
+    }
+    await pair.settle();
+  }
+  assert.ok(calls.every(({ stream }) => stream.out.paused));
+  assert.ok(sent * payload.length > 2 * KIB * KIB, 'half of the limit is taken');
+  assert.equal(pair.client.admission.refuses(payload.length), undefined);
+  for (const { stream } of calls) stream.cancel();
+  await pair.settle();
+  await pair.close();
+});
+
 test('a peer that takes next to nothing for 20 s while bytes are owed to it is closed', async () => {
   const { pair, served } = servingPair({
     client: { ...WIDE, staticWindows: true },
