@@ -12,6 +12,10 @@ import { DEFAULT_WINDOW, MAX_WINDOW, WINDOW_FLOOR } from './limits.ts';
 // when they could use no more than an eighth of it, at most once in this many milliseconds.
 const GROW_INTERVAL_MS = 1_000;
 
+/** Share of the limit that growth leaves alone: without it, streams that stay open for long take all
+ * there is, and no call can begin while they live. */
+const RESERVE = 0.25;
+
 export class InboundWindow {
   /** Bytes; what the user asked for, and what new streams get while few are open. */
   readonly configured: number;
@@ -27,6 +31,8 @@ export class InboundWindow {
   admitted: number;
   readonly limit: number;
   private readonly floor: number;
+  /** Bytes that growth leaves to streams that are still to open. */
+  private readonly reserve: number;
   private readonly unacknowledged: number[];
   private acknowledged: number;
   private changedAt: number;
@@ -44,6 +50,7 @@ export class InboundWindow {
     this.admitted = 0;
     this.limit = limit;
     this.floor = Math.min(WINDOW_FLOOR, configured);
+    this.reserve = limit === Number.POSITIVE_INFINITY ? 0 : limit * RESERVE;
     this.unacknowledged = [configured];
     this.acknowledged = DEFAULT_WINDOW;
     this.changedAt = Number.NEGATIVE_INFINITY;
@@ -110,10 +117,11 @@ export class InboundWindow {
     return change;
   }
 
-  /** Bytes to add to a busy stream's window so that it reaches `target`, within the headroom. */
+  /** Bytes to add to a busy stream's window so that it reaches `target`, within what may be grown. */
   growth(current: number, target: number): number {
     const wanted = Math.min(target, MAX_WINDOW) - current;
-    // A quarter of what is left, so that the streams that come next find room too.
-    return wanted <= 0 ? 0 : Math.min(wanted, Math.floor(this.headroom / 4));
+    const room = this.headroom - this.reserve;
+    // A quarter of what is left, so that the streams that are busy next can grow too.
+    return wanted <= 0 || room <= 0 ? 0 : Math.min(wanted, Math.floor(room / 4));
   }
 }
