@@ -242,7 +242,13 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     const { wheel } = this.placer;
     const startMs = this.wheelDeadline - this.timeoutMs;
     const reason = wheel.stalls.within(startMs, wheel.now()) ?? this.stall(false);
-    this.abandon(Status.DEADLINE_EXCEEDED, deadlineText(this.timeoutMs, reason));
+    this.abandon(Status.DEADLINE_EXCEEDED, deadlineText(this.timeoutMs, reason, this.lineMs));
+  }
+
+  /** Milliseconds that a call which has a stream was in the line for it. */
+  private get lineMs(): number {
+    const { stream, waitingSinceMs } = this;
+    return stream === undefined || waitingSinceMs === 0 ? 0 : stream.out.queuedAt - waitingSinceMs;
   }
 
   /** What it waits for; undefined when that is nothing. @param detail the kernel is asked as well */

@@ -317,6 +317,16 @@ export interface SluiceEvents {
   'sluice:stall': StallEvent;
 }
 
+const NAMES: Record<keyof SluiceEvents, true> = {
+  'sluice:call': true,
+  'sluice:attempt': true,
+  'sluice:stream': true,
+  'sluice:connection': true,
+  'sluice:goaway': true,
+  'sluice:limit': true,
+  'sluice:stall': true,
+};
+
 // What is published under these names is published through the constants below, in these shapes.
 function eventsOf<K extends keyof SluiceEvents>(name: K): EventChannel<SluiceEvents[K]> {
   return channel(name) as EventChannel<SluiceEvents[K]>;
@@ -337,11 +347,15 @@ export const stallEvents: EventChannel<StallEvent> = /* @__PURE__ */ eventsOf('s
  * the process and harms no call. Of calls and attempts that began while nobody listened it hears
  * nothing; a listener beside another one may hear of ends whose starts were before its time.
  * @returns stops listening
+ * @throws TypeError for a name that no event has
  */
 export function subscribe<K extends keyof SluiceEvents>(
   name: K,
   listener: (event: SluiceEvents[K]) => void,
 ): () => void {
+  if (!Object.hasOwn(NAMES, name)) {
+    throw new TypeError(`no event is named ${name}; there are ${Object.keys(NAMES).join(', ')}`);
+  }
   const events = eventsOf(name);
   // Its own function: the same listener may be given twice, and each is taken away by itself.
   const hear = (event: SluiceEvents[K]): void => listener(event);

@@ -216,10 +216,20 @@ export type StallKind = StallReason['kind'];
 /** The calls before one in the line are counted up to here: thousands may end by one deadline. */
 export const MAX_AHEAD = 100;
 
-/** The details of DEADLINE_EXCEEDED: the time the call had, and what it waited for. */
-export function deadlineText(timeoutMs: number, reason: StallReason | undefined): string {
+/**
+ * The details of DEADLINE_EXCEEDED: the time the call had, and what it waited for.
+ * @param lineMs how long it was in the channel's line before that
+ */
+export function deadlineText(
+  timeoutMs: number,
+  reason: StallReason | undefined,
+  lineMs = 0,
+): string {
   const text = `deadline of ${timeoutMs} ms exceeded`;
-  return reason === undefined ? text : `${text}; ${stallText(reason)}`;
+  if (reason === undefined) return text;
+  const line =
+    lineMs > reason.forMs ? `; before that it was in the line for ${Math.round(lineMs)} ms` : '';
+  return `${text}; ${stallText(reason)}${line}`;
 }
 
 /**

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ConnectionsOptions } from '#sluice/channel/connections-options.js';
-import { connect, createServer, memoryBudget } from '#sluice/index.js';
+import { connect, createServer, memoryBudget, subscribe } from '#sluice/index.js';
 import { type InstrumentOptions, instrument } from '#sluice/services/opentelemetry.js';
 import { servePage, statsPage } from '#sluice/services/page.js';
 import type { AdaptiveConcurrencyOptions } from '#sluice/transport/concurrency-limiter.js';
@@ -34,6 +34,12 @@ type Row = readonly [
 ];
 
 const ROWS: readonly Row[] = [
+  [
+    'an event that is none',
+    'TypeError',
+    'no event is named <name>; there are <names>',
+    () => subscribe(loose<'sluice:call'>('sluice:calls'), () => {}),
+  ],
   [
     'the policy of connections',
     'RangeError',
