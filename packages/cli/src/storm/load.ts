@@ -2,8 +2,9 @@
 // (so many calls in flight), with the counts of how each call ended. Invariant: every issued call is counted
 // once as offered and, when its end is told, once as finished or refused; nothing is kept per call.
 
-import { Credit } from './credit.ts';
+import type { Credit } from './credit.ts';
 import { Histogram } from './histogram.ts';
+import { offerOpenLoop } from './open-loop.ts';
 import type { Counts } from './protocol.ts';
 import type { CallSink, ClientRuntime } from './runtime.ts';
 import { OK, RESOURCE_EXHAUSTED, STATUS_NAMES } from './status-name.ts';
@@ -149,21 +150,9 @@ export class Load implements CallSink, Generator {
    * more if the runtime held the event loop past the end.
    */
   openLoop(rate: number, seconds: number, timeoutMs: number): Promise<number> {
-    const startedMs = this.now();
-    const endMs = startedMs + seconds * 1000;
-    const credit = new Credit(rate, startedMs);
-    return new Promise((resolve) => {
-      const turn = (): void => {
-        const nowMs = this.now();
-        if (nowMs >= endMs) {
-          resolve((nowMs - startedMs) / 1000);
-          return;
-        }
-        this.slice(credit, nowMs, timeoutMs);
-        setImmediate(turn);
-      };
-      turn();
-    });
+    return offerOpenLoop(this.now, rate, seconds, (credit, nowMs) =>
+      this.slice(credit, nowMs, timeoutMs),
+    );
   }
 
   /** Starts `inFlight` calls, each end starting the next, until `stopReplacing`. */

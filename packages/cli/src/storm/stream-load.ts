@@ -4,9 +4,10 @@
 // Invariant: offered = heldBack + sent, and every sent message is counted once more, when it is
 // answered or when its stream ends without an answer to it.
 
-import { Credit } from './credit.ts';
+import type { Credit } from './credit.ts';
 import { Histogram } from './histogram.ts';
 import { type Generator, Load } from './load.ts';
+import { offerOpenLoop } from './open-loop.ts';
 import type { Counts } from './protocol.ts';
 import type { ClientRuntime, MessageStream, StreamSink } from './runtime.ts';
 import { OK, STATUS_NAMES } from './status-name.ts';
@@ -234,21 +235,7 @@ export class StreamLoad implements StreamSink, Generator {
   }
 
   private offer(rate: number, seconds: number): Promise<number> {
-    const startedMs = this.now();
-    const endMs = startedMs + seconds * 1000;
-    const credit = new Credit(rate, startedMs);
-    return new Promise((resolve) => {
-      const turn = (): void => {
-        const nowMs = this.now();
-        if (nowMs >= endMs) {
-          resolve((nowMs - startedMs) / 1000);
-          return;
-        }
-        this.slice(credit, nowMs);
-        setImmediate(turn);
-      };
-      turn();
-    });
+    return offerOpenLoop(this.now, rate, seconds, (credit, nowMs) => this.slice(credit, nowMs));
   }
 
   private slice(credit: Credit, nowMs: number): void {
