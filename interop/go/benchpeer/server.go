@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"sluice/interop/rawcodec"
 )
 
 type server struct {
@@ -20,7 +21,7 @@ type server struct {
 func startServer() (*server, int, error) {
 	s := &server{}
 	grpcServer := grpc.NewServer(
-		grpc.ForceServerCodecV2(rawCodec{}),
+		grpc.ForceServerCodecV2(rawcodec.Codec{}),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
 	)

@@ -1,7 +1,7 @@
 // A codec that moves bytes and nothing else, so that no serializer decides the
 // figures. A message is a *[]byte. Sending borrows the caller's slice; receiving
 // copies once into a slice of exact size, as every codec that keeps bytes must.
-package main
+package rawcodec
 
 import (
 	"fmt"
@@ -9,9 +9,10 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-type rawCodec struct{}
+// Codec is the codec; its zero value is ready for use.
+type Codec struct{}
 
-func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 	message, ok := v.(*[]byte)
 	if !ok {
 		return nil, fmt.Errorf("raw codec: cannot send a %T", v)
@@ -19,7 +20,7 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*message)}, nil
 }
 
-func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	message, ok := v.(*[]byte)
 	if !ok {
 		return fmt.Errorf("raw codec: cannot receive a %T", v)
@@ -28,4 +29,4 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-func (rawCodec) Name() string { return "raw" }
+func (Codec) Name() string { return "raw" }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"sluice/interop/rawcodec"
 )
 
 const (
@@ -48,7 +49,7 @@ type client struct {
 func startClient(what command) (*client, error) {
 	connection, err := grpc.NewClient(fmt.Sprintf("passthrough:///127.0.0.1:%d", what.Port),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawcodec.Codec{})))
 	if err != nil {
 		return nil, err
 	}
