@@ -5,6 +5,7 @@
 
 import { constants as bufferConstants } from 'node:buffer';
 import * as zlib from 'node:zlib';
+import { type InflationEngine, inflate } from './bounded-inflation.ts';
 import type { CodecDone, MessageCodec } from './compression-codec.ts';
 import { zstdClaimedLength, zstdFrameLength } from './compression-zstd.ts';
 
@@ -13,6 +14,9 @@ const MIN_CHUNK = 16_384;
 
 /** Bytes; an output of unknown length is taken in chunks of no more, each costs a thread a turn. */
 const MAX_UNKNOWN_CHUNK = 262_144;
+
+/** Bytes; an output that is claimed to be longer than it may be: each chunk but the last is given back. */
+const HOPELESS_CHUNK = 65_536;
 
 /** Bytes; an output that is claimed to be longer is taken in chunks of this size. */
 const MAX_CLAIMED_CHUNK = 8_388_608;
@@ -44,7 +48,7 @@ interface Format {
   readonly compressSync: (bytes: Uint8Array, options: ChunkOptions) => Buffer;
   readonly decompressSync: (bytes: Uint8Array, options: ChunkOptions) => Buffer;
   readonly compress: (bytes: Uint8Array, options: ChunkOptions, done: ZlibDone) => void;
-  readonly decompress: (bytes: Uint8Array, options: ChunkOptions, done: ZlibDone) => void;
+  readonly engine: (options: ChunkOptions) => InflationEngine;
   /** Bytes of the compressed form by its own account, where node:zlib does not see to its end. */
   readonly frameLength?: (compressed: Uint8Array) => number;
   /** Bytes of the message as the compressed form claims; undefined when it does not say. */
@@ -122,20 +126,7 @@ class ZlibCodec implements MessageCodec {
   decompressAsync(compressed: Uint8Array, maxLength: number, done: CodecDone): void {
     const options = this.decompressOptions(compressed, maxLength);
     this.checkEnd(compressed);
-    this.format.decompress(compressed, options, (error, result) => {
-      if (error !== null) {
-        done(error);
-        return;
-      }
-      let message: Buffer;
-      try {
-        message = whole(result, compressed.length);
-      } catch (damage) {
-        done(damage instanceof Error ? damage : new Error(String(damage)));
-        return;
-      }
-      done(null, message);
-    });
+    inflate(this.format.engine(options), compressed, maxLength, done);
   }
 
   private compressOptions(length: number): ChunkOptions {
@@ -147,10 +138,10 @@ class ZlibCodec implements MessageCodec {
   private decompressOptions(compressed: Uint8Array, maxLength: number): ChunkOptions {
     const { format } = this;
     const claim = format.claimedLength?.(compressed);
-    const most =
-      claim === undefined
-        ? MAX_UNKNOWN_CHUNK
-        : Math.min(MAX_CLAIMED_CHUNK, compressed.length * format.maxRatio);
+    let most = MAX_UNKNOWN_CHUNK;
+    if (claim !== undefined && claim > maxLength) most = HOPELESS_CHUNK;
+    else if (claim !== undefined)
+      most = Math.min(MAX_CLAIMED_CHUNK, compressed.length * format.maxRatio);
     // One byte more than the message: a full chunk would be followed by another.
     const likely = Math.min(claim ?? compressed.length * LIKELY_RATIO, maxLength) + 1;
     const chunkSize = Math.max(MIN_CHUNK, Math.min(likely, most));
@@ -171,7 +162,7 @@ const GZIP: Format = {
   compressSync: zlib.gzipSync,
   decompressSync: zlib.gunzipSync,
   compress: zlib.gzip,
-  decompress: zlib.gunzip,
+  engine: zlib.createGunzip,
   claimedLength: gzipLength,
   maxRatio: MAX_DEFLATE_RATIO,
 };
@@ -180,7 +171,7 @@ const DEFLATE: Format = {
   compressSync: zlib.deflateSync,
   decompressSync: zlib.inflateSync,
   compress: zlib.deflate,
-  decompress: zlib.inflate,
+  engine: zlib.createInflate,
   maxRatio: MAX_DEFLATE_RATIO,
 };
 
@@ -188,7 +179,7 @@ const BROTLI: Format = {
   compressSync: zlib.brotliCompressSync,
   decompressSync: zlib.brotliDecompressSync,
   compress: zlib.brotliCompress,
-  decompress: zlib.brotliDecompress,
+  engine: zlib.createBrotliDecompress,
   maxRatio: Number.POSITIVE_INFINITY,
 };
 
@@ -197,7 +188,7 @@ interface ZstdFunctions {
   readonly zstdCompressSync?: Format['compressSync'];
   readonly zstdDecompressSync?: Format['decompressSync'];
   readonly zstdCompress?: Format['compress'];
-  readonly zstdDecompress?: Format['decompress'];
+  readonly createZstdDecompress?: Format['engine'];
 }
 
 // ZSTD_c_compressionLevel, the key of the level among zstd's parameters.
@@ -256,13 +247,13 @@ export function brotliEncoding(quality: number = 4): MessageCodec {
 export function zstdEncoding(level: number = 3): MessageCodec {
   checkLevel(level, 1, 22);
   // The types are those of Node 20, which lacks these functions; each is checked below.
-  const { zstdCompressSync, zstdDecompressSync, zstdCompress, zstdDecompress } =
+  const { zstdCompressSync, zstdDecompressSync, zstdCompress, createZstdDecompress } =
     zlib as ZstdFunctions;
   if (
     zstdCompressSync === undefined ||
     zstdDecompressSync === undefined ||
     zstdCompress === undefined ||
-    zstdDecompress === undefined
+    createZstdDecompress === undefined
   ) {
     throw new Error(`zstd needs Node 22.15 or later; this is Node ${process.versions.node}`);
   }
@@ -270,7 +261,7 @@ export function zstdEncoding(level: number = 3): MessageCodec {
     compressSync: zstdCompressSync,
     decompressSync: zstdDecompressSync,
     compress: zstdCompress,
-    decompress: zstdDecompress,
+    engine: createZstdDecompress,
     frameLength: zstdFrameLength,
     claimedLength: zstdClaimedLength,
     maxRatio: Number.POSITIVE_INFINITY,
