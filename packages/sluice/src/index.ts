@@ -131,6 +131,7 @@ export {
   type StreamEvent,
   subscribe,
 } from './transport/diagnostics.ts';
+export { type Limit, type LimitName, limits } from './transport/limit-table.ts';
 export {
   type ClientLimits,
   defaultClientLimits,

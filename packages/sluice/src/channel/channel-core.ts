@@ -175,7 +175,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     for (const { live, actedBefore } of this.subchannels()) {
       addActed(limits, actedBefore);
       for (const { transport, id, names, sinceMs } of live) {
-        addReadings(limits, transport.admission.readings());
+        addReadings(limits, transport.limitReadings());
         const identity = { id, names, sinceMs, state: transport.state };
         connections.push(connectionStats(transport.connection, identity));
       }

@@ -5,7 +5,7 @@
 // only when none admits it. gRFC A105.
 // Not here: the first connection (subchannel.ts), how many are wanted (connection-scaling.ts).
 
-import type { LimitName } from '../transport/admission.ts';
+import type { AdmissionLimit } from '../transport/admission.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import type { TimerWheel } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
@@ -84,7 +84,7 @@ export class ConnectionPool {
   }
 
   /** A call waits, or was refused, because of this limit; `undefined` when others wait before it. */
-  onHeldBack(limit: LimitName | undefined): void {
+  onHeldBack(limit: AdmissionLimit | undefined): void {
     for (const { transport } of this.current) transport.notifyCapacity();
     if (limit !== undefined) this.scaling?.onHeldBack(limit);
   }

@@ -7,14 +7,14 @@
 // Invariants: no timer runs unless calls were held back lately or there is more than one connection;
 // connections never pass the maximum. gRFC A105.
 
-import type { LimitName } from '../transport/admission.ts';
+import type { AdmissionLimit } from '../transport/admission.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
 import { WheelTimeout } from '../transport/wheel-timeout.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { type Cause, ConnectionTrial, callsEnded } from './connection-trial.ts';
 import type { LiveTransport } from './dial.ts';
 
-const CAUSES: ReadonlyMap<LimitName, Cause> = new Map([
+const CAUSES: ReadonlyMap<AdmissionLimit, Cause> = new Map([
   ['peer-streams', 'streams'],
   ['queued-items', 'queue'],
   ['queued-bytes', 'queue'],
@@ -95,7 +95,7 @@ export class ConnectionScaling implements WheelTimer {
   }
 
   /** A call finds no room because of this limit. */
-  onHeldBack(limit: LimitName): void {
+  onHeldBack(limit: AdmissionLimit): void {
     const cause = CAUSES.get(limit);
     const now = this.wheel.now();
     if (cause !== undefined && this.cause === undefined) this.beginWait(now);

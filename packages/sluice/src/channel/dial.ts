@@ -29,6 +29,8 @@ export interface ConnectionOwner {
   /** The socket is open; the handshake follows. */
   onSocketOpen(live: LiveTransport): void;
   onSocketClosed(live: LiveTransport): void;
+  /** The memory budget has no room for a connection. */
+  onNoRoom(): void;
   /** A call more may be admitted than a moment ago. */
   onCapacity(transport: ClientTransport): void;
   /** Milliseconds for keepalive of the connections that follow. */
@@ -84,6 +86,7 @@ export class Dial implements WheelTimer {
     this.startedMs = wheel.now();
     this.tellConnecting();
     if (!memoryBudget.takesConnection()) {
+      this.owner.onNoRoom();
       tellNoRoom('client', this.where);
       this.fail(`no connection to ${this.where} is made: ${memoryBudget.fullText}`);
       return;

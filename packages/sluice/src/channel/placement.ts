@@ -6,7 +6,7 @@
 // Not here: what a call does (call.ts), the line itself (waiting-line.ts), who picks (balancers/).
 
 import { isStatus, Status } from '../grpc/status.ts';
-import type { LimitName } from '../transport/admission.ts';
+import type { AdmissionLimit } from '../transport/admission.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import type { ClientLimits } from '../transport/limits.ts';
 import type { StallReason } from '../transport/stall.ts';
@@ -71,7 +71,7 @@ export class Placement {
   private wholeLine: WheelTimeout | undefined;
   /** The connection that was last found full, and the limit that said so, if any did. */
   private full: ClientTransport | undefined;
-  private fullLimit: LimitName | undefined;
+  private fullLimit: AdmissionLimit | undefined;
 
   constructor(host: PlacementHost) {
     this.line = new WaitingLine(host.limits, host.wheel, () => this.waitReason());
@@ -148,7 +148,7 @@ export class Placement {
     return PLACED;
   }
 
-  private waitOrRefuse(call: ClientCall, again: boolean, limit: LimitName | undefined): void {
+  private waitOrRefuse(call: ClientCall, again: boolean, limit: AdmissionLimit | undefined): void {
     const admission = this.full?.admission;
     const waits = this.host.policy === 'wait' || again || limit === undefined;
     const isRefused = !waits && limit !== 'draining';
@@ -160,7 +160,7 @@ export class Placement {
     this.enterLine(call, again, limit);
   }
 
-  private enterLine(call: ClientCall, again: boolean, why: LimitName | undefined): void {
+  private enterLine(call: ClientCall, again: boolean, why: AdmissionLimit | undefined): void {
     // The pump that is under way may have passed the end of the line.
     if (this.pumping) this.pumpAgain = true;
     if (this.line.enter(call, again, why)) this.host.onWaiting();

@@ -6,12 +6,14 @@
 // Not here: who shares one (subchannel-pool.ts), when to connect (balancers/), an attempt (dial.ts),
 // further connections (connection-pool.ts).
 
-import type { LimitName, LimitReading } from '../transport/admission.ts';
+import type { AdmissionLimit, LimitReading } from '../transport/admission.ts';
 import type { KeepaliveOptions } from '../transport/client-keepalive.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import type { ConcurrencySettings } from '../transport/concurrency-limiter.ts';
 import { type ClientTlsOptions, type Endpoint, endpointText } from '../transport/connector.ts';
+import { countLimit } from '../transport/limit-table.ts';
 import type { ClientLimits } from '../transport/limits.ts';
+import { memoryBudget } from '../transport/memory-budget.ts';
 import type { TimerWheel, WheelTimer } from '../transport/timer-wheel.ts';
 import { Backoff, type BackoffOptions, INITIAL_BACKOFF_MS } from './backoff.ts';
 import { ConnectionPool, type PoolHost } from './connection-pool.ts';
@@ -214,7 +216,7 @@ export class Subchannel implements WheelTimer, ConnectionOwner, PoolHost {
   }
 
   /** A call found no room on `transport`; its user hears when there may be some. */
-  onHeldBack(transport: ClientTransport, limit: LimitName | undefined): void {
+  onHeldBack(transport: ClientTransport, limit: AdmissionLimit | undefined): void {
     if (this.pool === undefined) transport.notifyCapacity();
     else this.pool.onHeldBack(limit);
   }
@@ -228,13 +230,23 @@ export class Subchannel implements WheelTimer, ConnectionOwner, PoolHost {
 
   onSocketClosed(live: LiveTransport): void {
     this.live.delete(live);
-    for (const [name, reading] of Object.entries(live.transport.admission.readings())) {
-      const before = this.actedBefore.get(name)?.acted ?? 0;
-      this.actedBefore.set(name, { ...reading, acted: before + reading.acted });
+    for (const [name, reading] of Object.entries(live.transport.limitReadings())) {
+      this.keepActed(name, reading);
     }
     this.closed += 1;
     if (this.live.size > 0) return;
     for (const resolve of this.closeWaiters.splice(0)) resolve();
+  }
+
+  onNoRoom(): void {
+    countLimit('memory-budget');
+    const { limitBytes: value, usedBytes: depth } = memoryBudget.reading();
+    this.keepActed('memory-budget', { value, unit: 'bytes', depth, acted: 1 });
+  }
+
+  private keepActed(name: string, reading: LimitReading): void {
+    const before = this.actedBefore.get(name)?.acted ?? 0;
+    this.actedBefore.set(name, { ...reading, acted: before + reading.acted });
   }
 
   onKeepaliveTime(timeMs: number): void {

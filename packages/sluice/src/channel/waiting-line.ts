@@ -8,6 +8,7 @@ import { Status } from '../grpc/status.ts';
 import type { LimitReading } from '../transport/admission.ts';
 import { tellLimit } from '../transport/connection-events.ts';
 import { limitEvents } from '../transport/diagnostics.ts';
+import { LimitCounts } from '../transport/limit-counts.ts';
 import type { ClientLimits } from '../transport/limits.ts';
 import { memoryBudget } from '../transport/memory-budget.ts';
 import { MAX_AHEAD } from '../transport/stall.ts';
@@ -38,7 +39,7 @@ export class WaitingLine {
   private readonly wheel: TimerWheel;
   /** What those who are refused are told that the others wait for. */
   private readonly reason: () => string;
-  private readonly acted: { calls: number; bytes: number };
+  private readonly acted: LimitCounts;
   /** Why the line takes nobody; '' while it does. */
   private ended: string;
 
@@ -50,7 +51,7 @@ export class WaitingLine {
     this.limits = limits;
     this.wheel = wheel;
     this.reason = reason;
-    this.acted = { calls: 0, bytes: 0 };
+    this.acted = new LimitCounts();
     this.ended = '';
   }
 
@@ -76,7 +77,7 @@ export class WaitingLine {
       return false;
     }
     if (!front && this.size >= waitingCalls) {
-      this.acted.calls += 1;
+      this.acted.add('waiting-calls');
       if (limitEvents.hasSubscribers) this.tell('waiting-calls', call);
       call.refuse(
         Status.RESOURCE_EXHAUSTED,
@@ -95,7 +96,7 @@ export class WaitingLine {
   }
 
   private refuseBytes(call: ClientCall, depth: number, why: string | undefined): void {
-    this.acted.bytes += 1;
+    this.acted.add('waiting-bytes');
     if (limitEvents.hasSubscribers) this.tell('waiting-bytes', call);
     call.refuse(
       Status.RESOURCE_EXHAUSTED,
@@ -160,8 +161,18 @@ export class WaitingLine {
     const { waitingCalls, waitingBytes } = this.limits;
     const { size, bytes, acted } = this;
     return {
-      'waiting-calls': { value: waitingCalls, unit: 'calls', depth: size, acted: acted.calls },
-      'waiting-bytes': { value: waitingBytes, unit: 'bytes', depth: bytes, acted: acted.bytes },
+      'waiting-calls': {
+        value: waitingCalls,
+        unit: 'calls',
+        depth: size,
+        acted: acted.of('waiting-calls'),
+      },
+      'waiting-bytes': {
+        value: waitingBytes,
+        unit: 'bytes',
+        depth: bytes,
+        acted: acted.of('waiting-bytes'),
+      },
     };
   }
 }

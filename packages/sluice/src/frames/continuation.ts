@@ -4,7 +4,7 @@
 // (headers.ts) writes them.
 
 import { ErrorCode } from './error-code.ts';
-import { connectionFault, type FrameFault } from './frame-fault.ts';
+import { connectionFault, type FrameFault, limitFault } from './frame-fault.ts';
 
 /** CONTINUATION where no block is open, or on another stream than its block. */
 export const CONTINUATION_UNEXPECTED: FrameFault = connectionFault(
@@ -19,13 +19,10 @@ export const BLOCK_INTERRUPTED: FrameFault = connectionFault(
 );
 
 /** More CONTINUATION frames than the reader's limit. */
-export const TOO_MANY_CONTINUATIONS: FrameFault = connectionFault(
-  ErrorCode.ENHANCE_YOUR_CALM,
+export const TOO_MANY_CONTINUATIONS: FrameFault = limitFault(
+  'continuations',
   'field block in too many CONTINUATION frames',
 );
 
 /** A field block larger than the reader's limit, compressed. */
-export const BLOCK_TOO_LARGE: FrameFault = connectionFault(
-  ErrorCode.ENHANCE_YOUR_CALM,
-  'field block too large',
-);
+export const BLOCK_TOO_LARGE: FrameFault = limitFault('header-block', 'field block too large');

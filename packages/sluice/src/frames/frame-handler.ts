@@ -3,6 +3,8 @@
 // the reader's scratch. Stream states, windows and HPACK are the handler's; syntax is checked before
 // it is called.
 
+import type { FrameLimit } from './frame-fault.ts';
+
 /** Receives the frames of one connection, in the order of the wire. A method must not throw. */
 export interface FrameHandler {
   /**
@@ -48,7 +50,7 @@ export interface FrameHandler {
   /** A frame of an unknown type, to be ignored (RFC 9113 §5.5), but it may be counted. */
   onUnknown(type: number, streamId: number): void;
   /** The peer broke the protocol; the reader has stopped for good (RFC 9113 §5.4.1). */
-  onConnectionFault(errorCode: number, reason: string): void;
+  onConnectionFault(errorCode: number, reason: string, limit: FrameLimit | undefined): void;
   /** One stream must be reset; the reader goes on (RFC 9113 §5.4.2). */
   onStreamFault(streamId: number, errorCode: number, reason: string): void;
 }

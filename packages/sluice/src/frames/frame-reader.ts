@@ -389,7 +389,7 @@ export class FrameReader {
   private report(fault: FrameFault): void {
     if (fault.scope === 'connection') {
       this.stop();
-      this.handler.onConnectionFault(fault.errorCode, fault.reason);
+      this.handler.onConnectionFault(fault.errorCode, fault.reason, fault.limit);
     } else {
       this.handler.onStreamFault(this.streamId, fault.errorCode, fault.reason);
     }

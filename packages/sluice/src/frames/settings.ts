@@ -4,7 +4,7 @@
 
 import { ErrorCode } from './error-code.ts';
 import { Flags } from './flags.ts';
-import { connectionFault, type FrameFault } from './frame-fault.ts';
+import { connectionFault, type FrameFault, limitFault } from './frame-fault.ts';
 import {
   DEFAULT_MAX_FRAME_SIZE,
   MAX_MAX_FRAME_SIZE,
@@ -45,8 +45,8 @@ const TORN_ENTRY = connectionFault(
   ErrorCode.FRAME_SIZE_ERROR,
   'SETTINGS payload is not a multiple of 6 bytes',
 );
-const TOO_MANY = connectionFault(
-  ErrorCode.ENHANCE_YOUR_CALM,
+const TOO_MANY = limitFault(
+  'settings-entries',
   `SETTINGS with more than ${MAX_SETTINGS_ENTRIES} entries`,
 );
 const BAD_PUSH = connectionFault(ErrorCode.PROTOCOL_ERROR, 'ENABLE_PUSH is neither 0 nor 1');

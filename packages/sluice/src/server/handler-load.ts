@@ -9,6 +9,7 @@ import { StatusError } from '../grpc/status-error.ts';
 import type { LimitReading } from '../transport/admission.ts';
 import { tellLimit } from '../transport/connection-events.ts';
 import { limitEvents } from '../transport/diagnostics.ts';
+import { LimitCounts } from '../transport/limit-counts.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import type { QueueDelay } from './queue-delay.ts';
@@ -39,10 +40,8 @@ export class HandlerLoad {
   succeeded: number;
   /** When a handler was last started, ms of `performance.now`; 0 before the first. */
   lastStartMs: number;
-  /** Calls that `limit` turned away. */
-  refused: number;
-  /** Calls that `shed` turned away. */
-  shedCalls: number;
+  /** How often each limit turned a call away. */
+  private readonly acted: LimitCounts;
   readonly limit: number;
   readonly shed: Shedding | undefined;
   /** Of `shedQueueDelay`. */
@@ -59,8 +58,7 @@ export class HandlerLoad {
     this.started = 0;
     this.succeeded = 0;
     this.lastStartMs = 0;
-    this.refused = 0;
-    this.shedCalls = 0;
+    this.acted = new LimitCounts();
     this.limit = limit;
     this.shed = shed;
     this.queueDelay = queueDelay;
@@ -70,38 +68,49 @@ export class HandlerLoad {
   /** Why a call is not taken, or undefined. */
   refusal(stream: ServerStream, peer: Peer): StatusError | undefined {
     if (this.running >= this.limit) {
-      this.refused += 1;
-      if (limitEvents.hasSubscribers) this.tell('total-handlers', peer);
+      this.count('total-handlers', peer);
       const text = `refused by the total-handlers limit: ${this.running} of ${this.limit} run on this server; slow down or raise limits.totalHandlers on the server`;
       return StatusError.refusal(Status.RESOURCE_EXHAUSTED, text);
     }
     const delayed = this.queueDelay?.refusal(stream.head.path, stream.connection.arrivedMs);
     if (delayed !== undefined) {
-      if (limitEvents.hasSubscribers) this.tell('queue-delay', peer);
+      this.count('queue-delay', peer);
       return delayed;
     }
     return this.shed === undefined ? undefined : this.askShedding(this.shed, stream, peer);
   }
 
-  private tell(limit: string, peer: Peer): void {
+  private count(limit: 'total-handlers' | 'queue-delay' | 'shed', peer: Peer): void {
+    this.acted.add(limit);
+    if (!limitEvents.hasSubscribers) return;
     const reading = this.readings()[limit];
     if (reading !== undefined) tellLimit(limit, reading, 'refused', 'server', peer.address);
   }
 
+  /** Calls that did not run: by `limit` and by `shed`. */
+  get turnedAway(): number {
+    return this.acted.of('total-handlers') + this.acted.of('shed');
+  }
+
   /** The limits of the whole server, as far as it has them. */
   readings(): Record<string, LimitReading> {
-    const { limit: value, running: depth, queueDelay } = this;
+    const { limit: value, running: depth, queueDelay, acted } = this;
     const found: Record<string, LimitReading> = {
-      'total-handlers': { value, unit: 'handlers', depth, acted: this.refused },
+      'total-handlers': { value, unit: 'handlers', depth, acted: acted.of('total-handlers') },
     };
     if (queueDelay !== undefined) {
-      const { targetMs, delayMs, shed: acted } = queueDelay;
+      const { targetMs, delayMs } = queueDelay;
       const delay = Math.round(delayMs);
-      found['queue-delay'] = { value: targetMs, unit: 'ms', depth: delay, acted };
+      found['queue-delay'] = {
+        value: targetMs,
+        unit: 'ms',
+        depth: delay,
+        acted: acted.of('queue-delay'),
+      };
     }
     if (this.shed !== undefined) {
       const none = Number.POSITIVE_INFINITY;
-      found.shed = { value: none, unit: 'handlers', depth, acted: this.shedCalls };
+      found.shed = { value: none, unit: 'handlers', depth, acted: acted.of('shed') };
     }
     return found;
   }
@@ -117,8 +126,7 @@ export class HandlerLoad {
     // It may have closed the server: who has no call any more needs no handler.
     if (stream.isEnded) return StatusError.refusal(Status.CANCELLED, 'the call has ended');
     if (error === undefined) return undefined;
-    this.shedCalls += 1;
-    if (limitEvents.hasSubscribers) this.tell('shed', peer);
+    this.count('shed', peer);
     // It may be any value where there are no types, and a promise where it was made async.
     if (!(error instanceof StatusError) || error.code === Status.OK) {
       const why = new TypeError(

@@ -57,7 +57,10 @@ export interface ServerOptions {
   readonly maxHeaderListBytes?: number;
   /** Pings of ours, idle and age limits; defaults 2 h, 20 s, none. */
   readonly keepalive?: ServerKeepaliveOptions;
-  /** Milliseconds between a client's pings below which it earns a strike; default 5 min. */
+  /**
+   * Milliseconds between pings of a client with open streams below which it earns a strike; default
+   * 5 min; 0: no ping does.
+   */
   readonly minPingIntervalMs?: number;
   /** Clients may ping without open streams at the same interval; default false: every 2 h. */
   readonly permitPingsWithoutStream?: boolean;
@@ -111,7 +114,10 @@ export function checkOptions(options: ServerOptions): void {
     checkTimes('shedQueueDelay', options.shedQueueDelay, QUEUE_DELAY_NAMES);
   }
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
-  checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
+  // C-core's `grpc.http2.max_ping_strikes` of 0 says the same: a proxy may ping as it likes.
+  if (options.minPingIntervalMs !== 0) {
+    checkPositive('minPingIntervalMs', options.minPingIntervalMs, 'ms');
+  }
   checkTimes('keepalive', options.keepalive, KEEPALIVE_NAMES);
 }
 

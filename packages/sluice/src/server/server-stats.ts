@@ -6,9 +6,15 @@ import {
   connectionStats,
   type RuntimeStats,
 } from '../transport/connection-stats.ts';
-import type { ServerLimits } from '../transport/limits.ts';
+import type { LimitCounts } from '../transport/limit-counts.ts';
+import { limits } from '../transport/limit-table.ts';
 import type { SocketNames } from '../transport/listener.ts';
-import { type ServerActed, serverLimit } from '../transport/request-intake.ts';
+import {
+  SERVER_LIMITS,
+  type ServerLimitOptions,
+  serverLimitDepth,
+  serverLimitValue,
+} from '../transport/server-limits.ts';
 import type { ServerTransport } from '../transport/server-transport.ts';
 import type { HandlerLoad } from './handler-load.ts';
 
@@ -20,65 +26,34 @@ export interface LiveConnection {
   readonly sinceMs: number;
 }
 
-/** How often limits acted on connections that are closed. */
-export class ActedBefore {
-  private readonly counts: ServerActed;
-
-  constructor() {
-    this.counts = {
-      streams: 0,
-      handlers: 0,
-      'queued-bytes': 0,
-      'exposure-bytes': 0,
-      'memory-budget': 0,
-    };
-  }
-
-  /** Takes over a connection's counts, which begin anew. */
-  take(transport: ServerTransport): void {
-    const { acted } = transport.intake;
-    for (const name of LIMITS) {
-      this.counts[name] += acted[name];
-      acted[name] = 0;
-    }
-  }
-
-  of(name: keyof ServerActed): number {
-    return this.counts[name];
-  }
-}
-
-const LIMITS: readonly (keyof ServerActed)[] = [
-  'streams',
-  'handlers',
-  'queued-bytes',
-  'exposure-bytes',
-  'memory-budget',
-];
-
-/** What `server.stats()` answers. */
+/**
+ * What `server.stats()` answers.
+ * @param options what the options made of the limits
+ * @param acted on connections that are closed, and where there is no connection
+ */
 export function serverStats(
   state: string,
   live: Iterable<LiveConnection>,
-  limits: ServerLimits,
-  acted: ActedBefore,
+  options: ServerLimitOptions,
+  acted: LimitCounts,
   load: HandlerLoad,
 ): RuntimeStats {
   const connections: ConnectionStats[] = [];
   const readings: RuntimeStats['limits'] = {};
-  for (const name of LIMITS) {
-    readings[name] = { ...serverLimit(limits, name), depth: 0, acted: acted.of(name) };
+  for (const name of SERVER_LIMITS) {
+    const value = serverLimitValue(name, options);
+    readings[name] = { value, unit: limits[name].unit, depth: 0, acted: acted.of(name) };
   }
   Object.assign(readings, load.readings());
   for (const { transport, id, names, sinceMs } of live) {
     const identity = { id, names, sinceMs, state: transport.state };
     connections.push(connectionStats(transport.connection, identity));
-    for (const [name, depth] of transport.depths()) {
+    for (const name of SERVER_LIMITS) {
       const reading = readings[name];
       if (reading === undefined) continue;
       // Limits are per connection: the depth shown is that of the fullest one.
-      reading.depth = Math.max(reading.depth, depth);
-      reading.acted += transport.intake.acted[name];
+      reading.depth = Math.max(reading.depth, serverLimitDepth(name, transport));
+      reading.acted += transport.connection.limits.acted.of(name);
     }
   }
   return { state, waitingCalls: 0, oldestWaitMs: 0, limits: readings, connections };

@@ -9,10 +9,11 @@ import type { Duplex } from 'node:stream';
 import type { Method, MethodKind } from '../grpc/method.ts';
 import { Status } from '../grpc/status.ts';
 import type { AnyService } from '../service/any-service.ts';
-import { tellNoRoom } from '../transport/connection-events.ts';
+import { tellNoHandshake, tellNoRoom } from '../transport/connection-events.ts';
 import type { RuntimeStats } from '../transport/connection-stats.ts';
 import { feedFromData } from '../transport/connector.ts';
 import { callEvents } from '../transport/diagnostics.ts';
+import { LimitCounts } from '../transport/limit-counts.ts';
 import {
   DRAIN_GRACE_MS,
   defaultServerLimits,
@@ -46,7 +47,7 @@ import { Router } from './router.ts';
 import type { MethodOptions } from './served-method.ts';
 import { explainServer, visitServerStalls } from './server-explanation.ts';
 import { checkOptions, queueDelayOf, type ServerOptions } from './server-options.ts';
-import { ActedBefore, type LiveConnection, serverStats } from './server-stats.ts';
+import { type LiveConnection, serverStats } from './server-stats.ts';
 import type { ServiceHandlers } from './service-handlers.ts';
 import type { BidiStreamingHandler, ClientStreamingHandler } from './streaming-handler.ts';
 import type { ServerStreamingHandler, UnaryHandler } from './unary-handler.ts';
@@ -71,7 +72,8 @@ export class Server {
   private readonly stallSource: StallSource;
   private readonly closeWaiters: (() => void)[];
   private drainListeners: readonly (() => void)[];
-  private readonly actedBefore: ActedBefore;
+  /** Of limits, on connections that are closed and before there was one. */
+  private readonly acted: LimitCounts;
   private tls: ServerTlsOptions | undefined;
   private stateNow: 'idle' | 'listening' | 'draining' | 'closed';
   private drainingSinceMs: number | undefined;
@@ -106,7 +108,7 @@ export class Server {
     this.drainingSinceMs = undefined;
     this.closeWaiters = [];
     this.drainListeners = [];
-    this.actedBefore = new ActedBefore();
+    this.acted = new LimitCounts();
     this.tls = options.tls;
     this.stateNow = 'idle';
   }
@@ -225,7 +227,10 @@ export class Server {
     const own = target.tls !== undefined;
     const secure =
       target.tls === undefined ? this.tls : target.tls === false ? undefined : target.tls;
-    const listener = new Listener(secure, own, (socket, names) => this.serve(socket, names));
+    const listener = new Listener(secure, own, {
+      onSocket: (socket, names) => this.serve(socket, names),
+      onRefused: (limit, names) => this.noteRefused(limit, names),
+    });
     const address = await listener.listen(target);
     try {
       this.checkServing();
@@ -273,7 +278,7 @@ export class Server {
       return;
     }
     if (!memoryBudget.takesConnection()) {
-      tellNoRoom('server', names.peer);
+      this.noteRefused('memory-budget', names);
       refuseConnection(socket, processWheel, memoryBudget.fullText);
       return;
     }
@@ -282,7 +287,7 @@ export class Server {
     const transport = new ServerTransport(
       {
         onStream: (stream) => this.onStream(stream, transport, peer),
-        onClosed: () => this.actedBefore.take(transport),
+        onClosed: () => this.acted.take(transport.connection.limits.acted),
       },
       {
         socket,
@@ -305,10 +310,18 @@ export class Server {
     processStallWatch.add(this.stallSource);
     socket.once('close', () => {
       this.live.delete(live);
+      this.acted.take(transport.connection.limits.acted);
       if (this.live.size === 0) processStallWatch.remove(this.stallSource);
       this.settleClosed();
     });
     feedFromData(socket, transport.connection.reader);
+  }
+
+  /** A limit ended a connection before HTTP/2 began on it. */
+  private noteRefused(limit: 'memory-budget' | 'handshake-timeout', names: SocketNames): void {
+    this.acted.add(limit);
+    if (limit === 'memory-budget') tellNoRoom('server', names.peer);
+    else tellNoHandshake(names.peer);
   }
 
   private onStream(stream: ServerStream, transport: ServerTransport, peer: Peer): void {
@@ -419,7 +432,11 @@ export class Server {
 
   /** Every queue, window and limit as it stands; cheap enough for ten times a second. */
   stats(): RuntimeStats {
-    return serverStats(this.stateNow, this.live, this.limits, this.actedBefore, this.load);
+    const { limits, options } = this;
+    const maxHeaderList = options.maxHeaderListBytes ?? MAX_HEADER_LIST;
+    const maxReceiveMessageLength = options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT;
+    const set = { limits, maxHeaderList, maxReceiveMessageLength };
+    return serverStats(this.stateNow, this.live, set, this.acted, this.load);
   }
 
   /**

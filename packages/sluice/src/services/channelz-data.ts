@@ -74,8 +74,7 @@ export function serverMessage({
   id,
   entity,
 }: Numbered<LiveServer>): MessageInitShape<typeof ServerSchema> {
-  const { started, succeeded, running, refused, shedCalls, lastStartMs } = entity.load;
-  const turnedAway = refused + shedCalls;
+  const { started, succeeded, running, turnedAway, lastStartMs } = entity.load;
   const listeners = listenersOf(entity);
   return {
     ref: { serverId: id, name: listeners.map((one) => listenText(one.entity)).join(', ') },

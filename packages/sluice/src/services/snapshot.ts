@@ -92,9 +92,8 @@ function channels(): Looked[] {
 
 function servers(): Looked[] {
   return [...liveServers].map((entry) => {
-    const { started, succeeded, running, refused, shedCalls } = entry.load;
+    const { started, succeeded, running, turnedAway } = entry.load;
     const stats = entry.server.stats();
-    const turnedAway = refused + shedCalls;
     const end: End = {
       kind: 'server',
       id: Number(numbered(entry).id),

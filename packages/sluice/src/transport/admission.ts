@@ -4,10 +4,10 @@
 // Not here: the line of calls that wait under policy `wait` (channel/waiting-line.ts).
 
 import type { ConcurrencyLimiter } from './concurrency-limiter.ts';
-import { tellLimit } from './connection-events.ts';
 import type { PutCheck } from './control-buffer.ts';
-import { limitEvents } from './diagnostics.ts';
 import type { InboundWindow } from './inbound-window.ts';
+import type { LimitCounts } from './limit-counts.ts';
+import type { LimitName } from './limit-table.ts';
 import { type ClientLimits, MIN_QUEUED_ITEMS } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
 import type { MemoryAccount } from './memory-account.ts';
@@ -16,15 +16,18 @@ import { RateMeter } from './rate-meter.ts';
 import type { StallReason } from './stall.ts';
 
 /** The limits of one connection, as refusals and stats name them. */
-export type LimitName =
-  | 'open-calls'
-  | 'concurrency'
-  | 'queued-items'
-  | 'queued-bytes'
-  | 'queue-age'
-  | 'exposure-bytes'
-  | 'memory-budget'
-  | 'peer-streams'
+export type AdmissionLimit =
+  | Extract<
+      LimitName,
+      | 'open-calls'
+      | 'concurrency'
+      | 'queued-items'
+      | 'queued-bytes'
+      | 'queue-age'
+      | 'exposure-bytes'
+      | 'memory-budget'
+      | 'peer-streams'
+    >
   | 'draining';
 
 /** One limit as it stands. */
@@ -44,8 +47,10 @@ export interface AdmissionSubject {
   readonly loopy: LoopyWriter;
   readonly inbound: InboundWindow;
   readonly memory: MemoryAccount;
-  /** The server. */
-  readonly peer: { readonly address: string };
+  /** How often limits acted. */
+  readonly acted: LimitCounts;
+  /** A limit acts: counts it, and tells those who listen. */
+  noteLimit(name: LimitName, what: 'waited' | 'refused'): void;
   readonly peerMaxStreams: number;
   readonly socketBytes: number;
   /** Streams the server has ended whose messages are still to be taken: it counts them no more. */
@@ -67,7 +72,6 @@ export class Admission implements PutCheck {
   readonly concurrency: ConcurrencyLimiter | undefined;
   private readonly subject: AdmissionSubject;
   private itemsSeen: number;
-  private readonly acted: Record<LimitName, number>;
 
   constructor(
     limits: ClientLimits,
@@ -80,17 +84,6 @@ export class Admission implements PutCheck {
     this.concurrency = concurrency;
     this.itemsSeen = 0;
     this.subject = subject;
-    this.acted = {
-      'open-calls': 0,
-      concurrency: 0,
-      'queued-items': 0,
-      'queued-bytes': 0,
-      'queue-age': 0,
-      'exposure-bytes': 0,
-      'memory-budget': 0,
-      'peer-streams': 0,
-      draining: 0,
-    };
   }
 
   /** Calls that take, or will take, one of the server's stream slots. */
@@ -105,7 +98,7 @@ export class Admission implements PutCheck {
   }
 
   /** The limit that refuses a call of so many bytes now, or undefined. Counts nothing. */
-  refuses(bytes: number): LimitName | undefined {
+  refuses(bytes: number): AdmissionLimit | undefined {
     const { subject, limits } = this;
     if (subject.draining) return 'draining';
     if (this.peerStreams >= subject.peerMaxStreams) return 'peer-streams';
@@ -170,20 +163,15 @@ export class Admission implements PutCheck {
   }
 
   /** Notes that a limit made a call wait or refused it. */
-  count(limit: LimitName, what: 'waited' | 'refused' = 'refused'): void {
-    this.acted[limit] += 1;
-    if (limitEvents.hasSubscribers) this.tell(limit, what);
+  count(limit: AdmissionLimit, what: 'waited' | 'refused' = 'refused'): void {
+    // To drain is no limit.
+    if (limit === 'draining') return;
+    this.subject.noteLimit(limit, what);
     if (limit === 'memory-budget') this.subject.memory.noteRefusal();
   }
 
-  private tell(limit: LimitName, what: 'waited' | 'refused'): void {
-    // To drain is no limit.
-    if (limit === 'draining') return;
-    tellLimit(limit, this.reading(limit), what, 'client', this.subject.peer.address);
-  }
-
   /** The limit, its depth, its value and the cure, for refusals and for what a call waits for. */
-  describe(limit: LimitName): string {
+  describe(limit: AdmissionLimit): string {
     if (limit === 'draining') return 'a connection that is draining; the next one is being made';
     if (limit === 'memory-budget') {
       return `${this.subject.memory.describe()}; read responses sooner, slow down or raise memoryBudget.limitBytes`;
@@ -193,7 +181,7 @@ export class Admission implements PutCheck {
   }
 
   /** The limit as what a call waits for, with so many calls before it in the line. */
-  stall(limit: LimitName, forMs: number, ahead: number): StallReason {
+  stall(limit: AdmissionLimit, forMs: number, ahead: number): StallReason {
     if (limit === 'draining') return { kind: 'draining', forMs, ahead };
     const { value, unit, depth } = this.reading(limit);
     if (limit === 'peer-streams') return { kind: 'peer-streams', forMs, ahead, limit: value };
@@ -211,7 +199,13 @@ export class Admission implements PutCheck {
     return found;
   }
 
-  private reading(limit: Exclude<LimitName, 'draining'>): LimitReading {
+  /** One of them by its name; undefined for those of others. */
+  readingOf(name: LimitName): LimitReading | undefined {
+    const own = READ.find((limit) => limit === name);
+    return own === undefined ? undefined : this.reading(own);
+  }
+
+  private reading(limit: Exclude<AdmissionLimit, 'draining'>): LimitReading {
     const { subject, limits, concurrency } = this;
     const { buffer } = subject.loopy;
     switch (limit) {
@@ -239,12 +233,12 @@ export class Admission implements PutCheck {
   }
 
   private read(limit: LimitName, value: number, unit: string, depth: number): LimitReading {
-    return { value, unit, depth, acted: this.acted[limit] };
+    return { value, unit, depth, acted: this.subject.acted.of(limit) };
   }
 }
 
 /** In the order of stats. */
-const READ: readonly Exclude<LimitName, 'draining'>[] = [
+const READ: readonly Exclude<AdmissionLimit, 'draining'>[] = [
   'open-calls',
   'peer-streams',
   'queued-items',
@@ -255,7 +249,7 @@ const READ: readonly Exclude<LimitName, 'draining'>[] = [
   'concurrency',
 ];
 
-const CURES: Record<LimitName, string> = {
+const CURES: Record<AdmissionLimit, string> = {
   concurrency: 'are all that the server answers without a queue; slow down or add servers',
   'open-calls': 'are open on this connection; slow down or raise limits.openCalls',
   'queued-items': 'wait to be written; slow down, or raise limits.queuedItems or limits.queueAgeMs',

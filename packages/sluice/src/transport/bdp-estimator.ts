@@ -2,6 +2,7 @@
 // while one PING goes round. It is what lets windows start small and follow the network.
 // Invariants: at most one sample is open; the estimate never falls and never passes its limit; an
 // acknowledgement counts only after our ping was written. Constants as in grpc-go.
+// The estimate holds the queue that its own window builds; `pathBytes` is the path without it.
 // Not here: what follows from growth (stream limits, connection window, SETTINGS).
 
 import { DEFAULT_WINDOW, MAX_BDP_WINDOW } from './limits.ts';
@@ -23,6 +24,10 @@ const PLAIN_MEAN_SAMPLES = 10;
 const ROUND_TRIPS_PER_SAMPLE = 1.5;
 /** Shortest round trip believed, in ms: clocks are coarse, and bandwidth must stay finite. */
 const MIN_RTT_MS = 0.01;
+/** Milliseconds that a rate is taken over at least: what waits in the kernel is read in one go. */
+const MIN_RATE_SPAN_MS = 1;
+/** Milliseconds without a sample that is near either record, after which the path is another one. */
+const PATH_MEMORY_MS = 10_000;
 
 const IDLE = 0;
 /** A sample is open, its ping waits to be written. */
@@ -40,6 +45,13 @@ export class BdpEstimator {
   private writtenAt: number;
   private rtt: number;
   private maxBandwidth: number;
+  /** Bytes of the sample that came before its ping was written. */
+  private beforePing: number;
+  /** The shortest round trip of this path, ms, and the most bytes that came in one ms of a sample. */
+  private leastRtt: number;
+  private bestRate: number;
+  /** When a sample was last near one of them. */
+  private pathSeenAt: number;
 
   /** @param limitBytes the highest estimate, default 16 MiB */
   constructor(limitBytes: number = MAX_BDP_WINDOW) {
@@ -51,11 +63,23 @@ export class BdpEstimator {
     this.writtenAt = 0;
     this.rtt = 0;
     this.maxBandwidth = 0;
+    this.beforePing = 0;
+    this.leastRtt = 0;
+    this.bestRate = 0;
+    this.pathSeenAt = 0;
   }
 
   /** The estimate in bytes. */
   get bdpBytes(): number {
     return this.bdp;
+  }
+
+  /**
+   * Bytes that fill the path and leave as much again for what delays a reader: a larger window only
+   * makes a queue, behind which whatever else comes on the connection waits. 0 before a sample.
+   */
+  get pathBytes(): number {
+    return Math.min(GAMMA * this.bestRate * this.leastRtt, this.limit);
   }
 
   /** Smoothed round trip time in ms; 0 before the first sample. */
@@ -72,7 +96,7 @@ export class BdpEstimator {
       this.sample += n;
       return false;
     }
-    if (this.bdp >= this.limit || n === 0) return false;
+    if (n === 0) return false;
     this.state = OPENED;
     this.sample = n;
     return true;
@@ -88,6 +112,7 @@ export class BdpEstimator {
     if (this.state !== OPENED) return;
     this.state = WRITTEN;
     this.writtenAt = nowMs;
+    this.beforePing = this.sample;
   }
 
   /** Whether a PING acknowledgement carries the BDP ping's payload. */
@@ -104,6 +129,7 @@ export class BdpEstimator {
     this.state = IDLE;
     this.samples++;
     const rttSample = Math.max(nowMs - this.writtenAt, MIN_RTT_MS);
+    this.notePath(nowMs, rttSample);
     const weight = this.samples <= PLAIN_MEAN_SAMPLES ? 1 / this.samples : ALPHA;
     this.rtt += (rttSample - this.rtt) * weight;
     const bandwidth = this.sample / (this.rtt * ROUND_TRIPS_PER_SAMPLE);
@@ -112,5 +138,24 @@ export class BdpEstimator {
     if (this.sample < BETA * this.bdp || this.bdp >= this.limit) return 0;
     this.bdp = Math.min(GAMMA * this.sample, this.limit);
     return this.bdp;
+  }
+
+  /**
+   * The least round trip has no queue in it, the best rate is the path's. Both are kept apart, as in
+   * BBR. A queue, or a process that is busy, moves one of them at a time and lets the other be
+   * seen; a path that is another one moves both for good, and they begin anew.
+   */
+  private notePath(nowMs: number, rttSample: number): void {
+    const rate = (this.sample - this.beforePing) / Math.max(rttSample, MIN_RATE_SPAN_MS);
+    const isKnown = rttSample <= GAMMA * this.leastRtt || GAMMA * rate >= this.bestRate;
+    if (isKnown) this.pathSeenAt = nowMs;
+    if (this.leastRtt === 0 || (!isKnown && nowMs - this.pathSeenAt > PATH_MEMORY_MS)) {
+      this.leastRtt = rttSample;
+      this.bestRate = rate;
+      this.pathSeenAt = nowMs;
+      return;
+    }
+    this.leastRtt = Math.min(this.leastRtt, rttSample);
+    this.bestRate = Math.max(this.bestRate, rate);
   }
 }

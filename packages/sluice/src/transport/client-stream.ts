@@ -324,6 +324,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   onHeaders(block: HeaderBlock, endStream: boolean): void {
     if (endStream) this.remoteEnded = true;
     if (block.tooLarge) {
+      this.connection.limits.count('header-list');
       const text = `response headers of ${block.listSize} bytes exceed the limit of ${this.transport.maxHeaderList}`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
     } else if (this.headSeen) {
@@ -342,6 +343,7 @@ export class ClientStream implements TransportStream, CompressedStream {
     } else if (head.informational) {
       if (endStream)
         this.refuse(Status.INTERNAL, `HTTP status ${head.httpStatus} ended the stream`);
+      else this.connection.limits.glitch();
     } else if (head.httpStatus !== 200 || !head.contentTypeIsGrpc) {
       this.headSeen = true;
       this.onForeignHead(head, endStream);
@@ -434,10 +436,9 @@ export class ClientStream implements TransportStream, CompressedStream {
   }
 
   onStarved(waitedMs: number): void {
-    const { admission } = this.transport;
-    admission.count('exposure-bytes');
-    const room = admission.describe('exposure-bytes');
-    const text = `refused by ${room}; a response message waited ${waitedMs} ms for older ones`;
+    const { admission, connection } = this.transport;
+    connection.limits.count('partial-wait');
+    const text = `refused by the partial-wait limit: ${admission.limits.exposureBytes} bytes are taken by older messages, this one waited ${waitedMs} ms; read responses sooner, ask for fewer large ones at once or raise limits.exposureBytes`;
     this.refuse(Status.RESOURCE_EXHAUSTED, text);
   }
 
@@ -482,6 +483,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   }
 
   onFault(fault: FramingFault): void {
+    if (fault.code === Status.RESOURCE_EXHAUSTED) this.connection.limits.count('message-length');
     this.refuse(fault.code, fault.details);
   }
 
@@ -511,6 +513,7 @@ export class ClientStream implements TransportStream, CompressedStream {
   }
 
   onInflationFault(code: Status, details: string): void {
+    if (code === Status.RESOURCE_EXHAUSTED) this.connection.limits.count('message-length');
     this.refuse(code, details);
   }
 

@@ -11,18 +11,26 @@ import { SettingId } from '../frames/settings.ts';
 import type { MessageCodec } from '../grpc/compression-codec.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
-import { Admission, type AdmissionSubject } from './admission.ts';
+import { Admission, type AdmissionSubject, type LimitReading } from './admission.ts';
 import { ClientKeepalive, type KeepaliveOptions } from './client-keepalive.ts';
 import { ClientStream, type ClientStreamListener } from './client-stream.ts';
 import { ConcurrencyLimiter, type ConcurrencySettings } from './concurrency-limiter.ts';
 import { Connection, type ConnectionRole } from './connection.ts';
 import { tellDraining } from './connection-events.ts';
+import { CONNECTION_LIMITS } from './connection-limits.ts';
 import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { type ClosingError, connectionError } from './errors.ts';
 import { headCharge, metadataCharge } from './head-charge.ts';
 import type { InboundWindow } from './inbound-window.ts';
-import { type ClientLimits, MAX_STREAM_ID, STREAMS_BEFORE_SETTINGS } from './limits.ts';
+import type { LimitCounts } from './limit-counts.ts';
+import type { LimitName } from './limit-table.ts';
+import {
+  type ClientLimits,
+  LATE_HEADERS_WEIGHT,
+  MAX_STREAM_ID,
+  STREAMS_BEFORE_SETTINGS,
+} from './limits.ts';
 import { namesOf } from './listener.ts';
 import type { LoopyWriter, Schedule } from './loopy-writer.ts';
 import type { MemoryAccount } from './memory-account.ts';
@@ -96,6 +104,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   private nextId: number;
   private goAwayReason: string;
   private wantsCapacity: boolean;
+  /** HEADERS or DATA went out since the last ping of the server, which may be about them. */
+  private expectsPing: boolean;
 
   constructor(listener: ClientTransportListener, options: ClientTransportOptions) {
     this.listener = listener;
@@ -109,6 +119,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.nextId = 1;
     this.goAwayReason = '';
     this.wantsCapacity = false;
+    this.expectsPing = true;
     this.connection = new Connection(this, {
       socket: options.socket,
       wheel: options.wheel,
@@ -195,6 +206,25 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     return this.connection.wheel.now();
   }
 
+  get acted(): LimitCounts {
+    return this.connection.limits.acted;
+  }
+
+  noteLimit(name: LimitName, what: 'waited' | 'refused'): void {
+    this.connection.limits.count(name, what);
+  }
+
+  ownReading(name: LimitName): LimitReading | undefined {
+    return this.admission.readingOf(name);
+  }
+
+  /** Every limit that this connection has. */
+  limitReadings(): Record<string, LimitReading> {
+    const found = this.admission.readings();
+    for (const name of CONNECTION_LIMITS) found[name] = this.connection.limits.reading(name);
+    return found;
+  }
+
   // What calls do.
 
   /**
@@ -278,6 +308,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     stream.freedSlot = true;
     this.endedStreams += 1;
     this.streamsEnded += 1;
+    this.connection.limits.causedResets.completed();
     this.offerCapacity();
   }
 
@@ -375,6 +406,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       this.connection.fail(ErrorCode.PROTOCOL_ERROR, `HEADERS on idle stream ${streamId}`);
     } else if (stream !== undefined) {
       this.connection.fail(ErrorCode.STREAM_CLOSED, `HEADERS after the end of stream ${streamId}`);
+    } else {
+      this.connection.limits.lateFrame(LATE_HEADERS_WEIGHT);
     }
   }
 
@@ -418,6 +451,9 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   }
 
   onPing(): boolean {
+    // A server that estimates its BDP pings as often as we send; one more is its keepalive.
+    if (!this.expectsPing) return this.connection.limits.glitch();
+    this.expectsPing = false;
     return true;
   }
 
@@ -429,7 +465,9 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.keepalive.onRead();
   }
 
-  onCallBytes(): void {}
+  onCallBytes(): void {
+    this.expectsPing = true;
+  }
 
   onTurnEnd(): void {
     const { loopy, nowMs } = this.connection;
@@ -441,8 +479,17 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.offerCapacity();
   }
 
-  onPrematureReset(_stream: TransportStream | undefined): boolean {
+  /** The call ends with a status; a server that resets all of them harms nobody else. */
+  onPrematureReset(): boolean {
     return true;
+  }
+
+  onLateReset(): boolean {
+    return this.connection.limits.lateFrame(1);
+  }
+
+  openedMs(): number {
+    return this.connection.nowMs;
   }
 
   onStreamClosed(stream: TransportStream): void {

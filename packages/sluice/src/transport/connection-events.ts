@@ -14,6 +14,7 @@ import {
   streamEvents,
 } from './diagnostics.ts';
 import type { ClosingError } from './errors.ts';
+import { type LimitName, limits } from './limit-table.ts';
 import { memoryBudget } from './memory-budget.ts';
 
 function sideOf(connection: Connection): Side {
@@ -102,7 +103,7 @@ export function tellGoAway(
 
 /** A limit acted. Asked for its reading only while anybody listens: `limitEvents.hasSubscribers`. */
 export function tellLimit(
-  limit: string,
+  limit: LimitName,
   reading: LimitReading,
   what: 'waited' | 'refused',
   side: Side,
@@ -117,6 +118,14 @@ export function tellNoRoom(side: Side, place: string): void {
   if (!limitEvents.hasSubscribers) return;
   const { limitBytes: value, usedBytes: depth, refusedConnections: acted } = memoryBudget.reading();
   tellLimit('memory-budget', { value, unit: 'bytes', depth, acted }, 'refused', side, place);
+}
+
+/** A TLS handshake took too long. */
+export function tellNoHandshake(place: string): void {
+  if (!limitEvents.hasSubscribers) return;
+  const { value, unit, acted } = limits['handshake-timeout'];
+  const reading = { value, unit, depth: value, acted };
+  tellLimit('handshake-timeout', reading, 'refused', 'server', place);
 }
 
 function ageOf(connection: Connection): number {

@@ -10,7 +10,9 @@ import { ErrorCode } from '../frames/error-code.ts';
 import { FrameReader } from '../frames/frame-reader.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
+import type { LimitReading } from './admission.ts';
 import { tellClosed, tellGoAway, tellStream } from './connection-events.ts';
+import { ConnectionLimits } from './connection-limits.ts';
 import {
   type ControlItem,
   ControlKind,
@@ -30,6 +32,7 @@ import {
   streamError,
 } from './errors.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
+import type { LimitName } from './limit-table.ts';
 import {
   CONNECTION_CHARGE,
   DEFAULT_WINDOW,
@@ -76,14 +79,25 @@ export interface ConnectionRole {
   onTurnEnd(): void;
   /** The socket took a write: its backlog is shorter, also where loopy has nothing more to do. */
   onWritten(): void;
-  /** The peer caused a reset of the stream; false when it was one too many. */
-  onPrematureReset(stream: TransportStream | undefined): boolean;
+  /** The peer reset the stream before its call ended; false when it was one too many. */
+  onPrematureReset(stream: TransportStream): boolean;
+  /** The peer reset a stream that is over, or was never a call; false when it was one too many. */
+  onLateReset(streamId: number): boolean;
+  /** When the stream was opened, ms; now where that is not known. */
+  openedMs(stream: TransportStream): number;
   /** A stream left the table. */
   onStreamClosed(stream: TransportStream): void;
   /** Bytes that its calls hold beside what is queued, unread or coming in. */
   heldBytes(): number;
   /** The connection is over; streams were told already. */
   onClosed(error: ClosingError): void;
+  /** Streams of either end since the connection was made. */
+  readonly streamsStarted: number;
+  /** Bytes, of the options. */
+  readonly maxHeaderList: number;
+  readonly maxReceiveMessageLength: number;
+  /** One of the limits that only this end has, as it stands. */
+  ownReading(name: LimitName): LimitReading | undefined;
 }
 
 export interface ConnectionOptions extends CreditOptions {
@@ -122,6 +136,12 @@ export class Connection
   readonly ended: EndedStreams;
   /** Flow control on receipt. */
   readonly credit: ReceiveCredit;
+  /** Which limits acted, and the budgets of what a peer may cost us. */
+  readonly limits: ConnectionLimits;
+  readonly dispatch: FrameDispatch;
+  readonly progress: ProgressWatch;
+  /** Pings of ours that wait for their acknowledgement. */
+  pingsOut: number;
   /** What all of this holds, in the budget of the process. */
   readonly memory: MemoryAccount;
   readonly wheel: TimerWheel;
@@ -150,7 +170,6 @@ export class Connection
   private readonly role: ConnectionRole;
   private readonly frames: FrameReader;
   private readonly batch: WriteBatch;
-  private readonly progress: ProgressWatch;
   // The last id of the GOAWAY we sent, which may only fall (RFC 9113 §6.8).
   private promisedStream: number;
   private destroyed: boolean;
@@ -179,7 +198,10 @@ export class Connection
     this.batch = new WriteBatch(options.socket, this);
     this.loopy = new LoopyWriter(this.batch, this, options.schedule);
     this.loopy.buffer.shareAbove = options.queuedBytes / 2;
-    this.frames = new FrameReader(new FrameDispatch(this, role, options.maxHeaderList), {
+    this.limits = new ConnectionLimits(this, role);
+    this.pingsOut = 0;
+    this.dispatch = new FrameDispatch(this, role, options.maxHeaderList);
+    this.frames = new FrameReader(this.dispatch, {
       maxFrameSize: MAX_FRAME,
       maxHeaderBlock: MAX_HEADER_BLOCK,
       maxContinuations: MAX_CONTINUATIONS,
@@ -250,6 +272,7 @@ export class Connection
     this.streams.delete(id);
     // One that only we ended is told apart (`noteReset`): the peer may go on until it hears of it.
     if (stream.remoteEnded) this.ended.noteEnd(id);
+    else this.limits.expectLate(stream.inFlow.available());
     this.credit.release(stream);
     if (streamEvents.hasSubscribers) tellStream(this, 'closed', id);
     this.role.onStreamClosed(stream);
@@ -278,7 +301,7 @@ export class Connection
   /** The peer broke a rule of one stream: RST_STREAM, and its call is told why. */
   faultStream(streamId: number, errorCode: ErrorCode, reason: string): void {
     const stream = this.streams.get(streamId);
-    if (!this.role.onPrematureReset(stream)) return;
+    if (!this.limits.takeReset(stream)) return;
     if (stream === undefined) {
       this.putReset(streamId, errorCode, true);
       return;
@@ -298,9 +321,9 @@ export class Connection
   replyQueued(): void {
     const queued = this.loopy.buffer.responseFrames;
     if (queued >= MAX_RESPONSE_FRAMES) {
-      this.fail(
-        ErrorCode.ENHANCE_YOUR_CALM,
-        `${queued} replies wait for a peer that does not read`,
+      this.limits.end(
+        'response-frames',
+        `response-frames: ${queued} replies wait for a peer that does not read, ${MAX_RESPONSE_FRAMES} is the limit; read what comes`,
       );
       return;
     }
@@ -318,6 +341,9 @@ export class Connection
 
   /** A fault: GOAWAY with the code, all streams fail, input is discarded for a moment. */
   fail(errorCode: ErrorCode, reason: string): void {
+    if (this.closedBy === undefined && isProtocolError(errorCode)) {
+      this.limits.count('protocol-errors');
+    }
     this.end(connectionError(errorCode, 'library', reason), errorCode, reason);
   }
 
@@ -394,6 +420,7 @@ export class Connection
 
   onPingWritten(high: number, low: number): void {
     const { bdp } = this.credit;
+    this.pingsOut += 1;
     if (bdp.isBdpPing(high, low)) bdp.pingWritten(this.wheel.now());
   }
 
@@ -406,7 +433,8 @@ export class Connection
       this.loopyState = this.loopy.state;
       this.loopySinceMs = this.nowMs;
     }
-    this.progress.watch(this.loopy.state === 'blocked-on-socket');
+    // Over: its farewell may wait for the socket as well, for as long as it lingers.
+    if (this.closedBy === undefined) this.progress.watch(this.loopy.state === 'blocked-on-socket');
     this.reader.release();
     this.role.onTurnEnd();
     this.memory.update();
@@ -433,11 +461,16 @@ export class Connection
     return this.loopy.state === 'blocked-on-socket';
   }
 
-  onChunk(): void {
+  onGateClosed(): void {
+    this.limits.count('response-gate', 'waited');
+  }
+
+  onChunk(): number {
     this.nowMs = this.wheel.now();
     this.readMs = this.nowMs;
     if (!this.reader.resumed) this.arrivedMs = this.nowMs;
     this.role.onRead();
+    return this.nowMs;
   }
 
   onChunkEnd(): void {
@@ -498,7 +531,16 @@ export class Connection
   }
 
   onEvicted(reason: string): void {
-    this.fail(ErrorCode.ENHANCE_YOUR_CALM, reason);
+    this.limits.end('memory-budget', reason);
+  }
+
+  /** ProgressSubject. */
+  onSlowRead(reason: string): void {
+    this.limits.end('slow-read', reason);
+  }
+
+  get dataWritten(): number {
+    return this.loopy.dataWritten;
   }
 
   /** Bytes the kernel has taken of what we wrote. */
@@ -514,6 +556,20 @@ export class Connection
 /** Bytes that would be free without the stream. */
 function heldBy(stream: TransportStream): number {
   return stream.out.queuedBytes + stream.inFlow.pendingData * UNREAD_FACTOR + stream.inFlow.partial;
+}
+
+/** What RFC 9113 §7 has for a peer that breaks the protocol. */
+function isProtocolError(errorCode: ErrorCode): boolean {
+  switch (errorCode) {
+    case ErrorCode.PROTOCOL_ERROR:
+    case ErrorCode.COMPRESSION_ERROR:
+    case ErrorCode.FRAME_SIZE_ERROR:
+    case ErrorCode.FLOW_CONTROL_ERROR:
+    case ErrorCode.STREAM_CLOSED:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Preface and SETTINGS: nothing may be written before them (RFC 9113 §3.4). */

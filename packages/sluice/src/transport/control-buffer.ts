@@ -70,8 +70,13 @@ export function settingsItem(entries: readonly number[]): ControlItem {
   return item(ControlKind.settings, 0, 0, 0, false, '', entries);
 }
 
-export function settingsAckItem(): ControlItem {
-  return item(ControlKind.settingsAck, 0, 0, 0, true);
+/**
+ * The acknowledgement of SETTINGS, from which on their HEADER_TABLE_SIZE holds (RFC 7541 §4.2).
+ * @param leastTable the lowest of the sizes in the frame, -1 without any
+ * @param table the last of them, -1 without any
+ */
+export function settingsAckItem(leastTable: number, table: number): ControlItem {
+  return item(ControlKind.settingsAck, 0, leastTable, table, true);
 }
 
 /** PING of ours; the payload as two 32-bit halves. */

@@ -38,6 +38,10 @@ export function writeControlFrame(
     case ControlKind.settingsAck: {
       const at = batch.reserve(FRAME_HEADER_LENGTH);
       batch.length = writeSettingsAck(batch.buffer, at);
+      if (frame.b >= 0) {
+        encoder.setPeerTableSize(frame.a);
+        encoder.setPeerTableSize(frame.b);
+      }
       return;
     }
     case ControlKind.ping:

@@ -5,13 +5,29 @@
 
 import { ErrorCode } from '../frames/error-code.ts';
 import { Flags } from '../frames/flags.ts';
+import type { FrameLimit } from '../frames/frame-fault.ts';
 import type { FrameHandler } from '../frames/frame-handler.ts';
-import { SETTING_LENGTH, SettingId, settingId, settingValue } from '../frames/settings.ts';
+import {
+  MAX_SETTINGS_ENTRIES,
+  SETTING_LENGTH,
+  SettingId,
+  settingId,
+  settingValue,
+} from '../frames/settings.ts';
 import { HpackDecoder } from '../hpack/decoder.ts';
 import type { Connection, ConnectionRole } from './connection.ts';
 import { tellGoAway, tellReady } from './connection-events.ts';
 import { pingAckItem, settingsAckItem } from './control-buffer.ts';
-import { HEADER_TABLE_SIZE, MAX_EMPTY_DATA, MAX_HEADER_LIST_HARD, MAX_WINDOW } from './limits.ts';
+import {
+  DRIPPING_CREDIT,
+  HEADER_TABLE_SIZE,
+  MAX_CONTINUATIONS,
+  MAX_EMPTY_DATA,
+  MAX_HEADER_BLOCK,
+  MAX_HEADER_LIST_HARD,
+  MAX_WINDOW,
+  TINY_CREDIT,
+} from './limits.ts';
 import { OutState } from './out-stream.ts';
 import type { TransportStream } from './transport-stream.ts';
 
@@ -23,7 +39,10 @@ export class FrameDispatch implements FrameHandler {
   private settled: boolean;
   // The stream of the DATA frame whose bytes are coming.
   private current: TransportStream | undefined;
-  private emptyData: number;
+  /** Bytes of the DATA frame, padding included. */
+  private dataLength: number;
+  /** DATA frames without data, beyond those with some. */
+  emptyData: number;
 
   constructor(connection: Connection, role: ConnectionRole, maxHeaderList: number) {
     this.connection = connection;
@@ -31,6 +50,7 @@ export class FrameDispatch implements FrameHandler {
     this.decoder = new HpackDecoder(HEADER_TABLE_SIZE, maxHeaderList);
     this.settled = false;
     this.current = undefined;
+    this.dataLength = 0;
     this.emptyData = 0;
   }
 
@@ -43,20 +63,23 @@ export class FrameDispatch implements FrameHandler {
     return true;
   }
 
-  /** Frames on a stream nobody opened end the connection; on one that is over they are counted. */
-  private unknownStream(streamId: number, what: string): void {
-    if (this.role.isIdle(streamId)) {
-      this.connection.fail(ErrorCode.PROTOCOL_ERROR, `${what} on idle stream ${streamId}`);
-    }
+  /** A frame on a stream that nobody opened ends the connection. True when it does. */
+  private isIdle(streamId: number, what: string): boolean {
+    if (!this.role.isIdle(streamId)) return false;
+    this.connection.fail(ErrorCode.PROTOCOL_ERROR, `${what} on idle stream ${streamId}`);
+    return true;
   }
 
   onDataFrame(streamId: number, flags: number, length: number): void {
     this.current = undefined;
     if (this.expectSettings()) return;
-    if (!this.takeConnectionCredit(length, flags)) return;
+    this.dataLength = length;
+    // What is padded is judged at its end.
+    if ((flags & Flags.PADDED) === 0 && !this.movesData(length, flags)) return;
+    if (!this.takeConnectionCredit(length)) return;
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
-      this.dataOnClosed(streamId);
+      this.dataOnClosed(streamId, length);
       this.connection.credit.onDropped(length);
     } else if (stream.remoteEnded) {
       const text = 'the peer sent DATA after END_STREAM';
@@ -73,19 +96,23 @@ export class FrameDispatch implements FrameHandler {
     }
   }
 
-  private takeConnectionCredit(length: number, flags: number): boolean {
-    if (length === 0 && (flags & Flags.END_STREAM) === 0) {
-      this.emptyData += 1;
-      if (this.emptyData > MAX_EMPTY_DATA) {
-        this.connection.fail(
-          ErrorCode.ENHANCE_YOUR_CALM,
-          `${this.emptyData} DATA frames without data`,
-        );
-        return false;
-      }
-    } else if (this.emptyData > 0) {
-      this.emptyData -= 1;
+  /** A DATA frame has so many bytes without its padding; false when it was one too many of none. */
+  private movesData(bytes: number, flags: number): boolean {
+    if (bytes > 0) {
+      if (this.emptyData > 0) this.emptyData -= 1;
+      return true;
     }
+    if ((flags & Flags.END_STREAM) !== 0) return true;
+    this.emptyData += 1;
+    if (this.emptyData <= MAX_EMPTY_DATA) return true;
+    this.connection.limits.end(
+      'empty-data',
+      `empty-data: ${this.emptyData} DATA frames without data, ${MAX_EMPTY_DATA} is the limit beyond those with data; send data, or END_STREAM`,
+    );
+    return false;
+  }
+
+  private takeConnectionCredit(length: number): boolean {
     if (this.connection.credit.onConnectionData(length)) return true;
     const { limit } = this.connection.credit.flow;
     const text = `${length} bytes of DATA overran the connection window of ${limit}`;
@@ -93,16 +120,16 @@ export class FrameDispatch implements FrameHandler {
     return false;
   }
 
-  private dataOnClosed(streamId: number): void {
-    this.unknownStream(streamId, 'DATA');
-    if (this.connection.closedBy !== undefined || this.connection.ended.wasResetByUs(streamId))
-      return;
-    if (this.connection.ended.wasOpen(streamId)) {
+  private dataOnClosed(streamId: number, length: number): void {
+    if (this.isIdle(streamId, 'DATA')) return;
+    const { ended, limits } = this.connection;
+    if (ended.wasResetByUs(streamId)) {
+      if (limits.isUnexpected(length)) limits.glitch();
+    } else if (ended.wasOpen(streamId)) {
       // It was the peer who ended or reset the stream, so no frame of its can have crossed ours.
       this.connection.fail(ErrorCode.STREAM_CLOSED, `DATA on closed stream ${streamId}`);
-      return;
-    }
-    if (this.role.onPrematureReset(undefined)) {
+    } else if (!limits.isUnexpected(length) || limits.takeReset(undefined)) {
+      // Forgotten, and one of many that we ended, as long as so much may be on its way.
       this.connection.putReset(streamId, ErrorCode.STREAM_CLOSED, true);
     }
   }
@@ -120,6 +147,7 @@ export class FrameDispatch implements FrameHandler {
   onDataEnd(_streamId: number, flags: number, padding: number): void {
     const stream = this.current;
     this.current = undefined;
+    if (padding > 0 && !this.movesData(this.dataLength - padding, flags)) return;
     // A message in this frame may have made its receiver end the stream.
     if (stream === undefined || stream.out.state === OutState.gone) return;
     const ended = (flags & Flags.END_STREAM) !== 0;
@@ -127,7 +155,6 @@ export class FrameDispatch implements FrameHandler {
     if (padding > 0) this.connection.credit.onDone(stream, padding);
     this.connection.credit.onRead(stream);
     if (ended) stream.onRemoteEnd();
-    else this.connection.credit.grow(stream);
   }
 
   onHeaders(streamId: number, flags: number, block: Buffer, start: number, end: number): void {
@@ -136,9 +163,9 @@ export class FrameDispatch implements FrameHandler {
     if (decoded === undefined) {
       this.connection.fail(ErrorCode.COMPRESSION_ERROR, this.decoder.fault);
     } else if (decoded.listSize > MAX_HEADER_LIST_HARD) {
-      this.connection.fail(
-        ErrorCode.ENHANCE_YOUR_CALM,
-        `a header list of ${decoded.listSize} bytes, the limit is ${MAX_HEADER_LIST_HARD}`,
+      this.connection.limits.end(
+        'header-list-hard',
+        `header-list-hard: a header list of ${decoded.listSize} bytes, ${MAX_HEADER_LIST_HARD} is the limit; send less metadata`,
       );
     } else {
       this.role.onHeaders(streamId, decoded, (flags & Flags.END_STREAM) !== 0);
@@ -153,8 +180,9 @@ export class FrameDispatch implements FrameHandler {
     if (this.expectSettings()) return;
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
-      this.unknownStream(streamId, 'RST_STREAM');
+      if (this.isIdle(streamId, 'RST_STREAM')) return;
       this.connection.ended.notePeerReset(streamId);
+      this.role.onLateReset(streamId);
       return;
     }
     const calm = this.role.onPrematureReset(stream);
@@ -170,11 +198,23 @@ export class FrameDispatch implements FrameHandler {
   }
 
   onSettings(payload: Buffer, start: number, end: number): void {
+    // All but the first are work for every stream, and a peer has little to change.
+    if (this.settled && !this.connection.limits.glitch()) return;
+    let window = -1;
+    let leastTable = -1;
+    let table = -1;
     for (let at = start; at < end; at += SETTING_LENGTH) {
-      this.applySetting(settingId(payload, at), settingValue(payload, at));
-      if (this.connection.closedBy !== undefined) return;
+      const id = settingId(payload, at);
+      const value = settingValue(payload, at);
+      // The last one counts, and every stream is looked at once.
+      if (id === SettingId.INITIAL_WINDOW_SIZE) window = value;
+      else if (id === SettingId.HEADER_TABLE_SIZE) {
+        leastTable = table < 0 ? value : Math.min(leastTable, value);
+        table = value;
+      } else this.applySetting(id, value);
     }
-    this.connection.loopy.buffer.put(settingsAckItem());
+    if (window >= 0 && !this.applyInitialWindow(window)) return;
+    this.connection.loopy.buffer.put(settingsAckItem(leastTable, table));
     this.connection.replyQueued();
     const first = !this.settled;
     this.settled = true;
@@ -187,23 +227,17 @@ export class FrameDispatch implements FrameHandler {
 
   private applySetting(id: number, value: number): void {
     switch (id) {
-      case SettingId.HEADER_TABLE_SIZE:
-        this.connection.loopy.encoder.setPeerTableSize(value);
-        return;
       case SettingId.MAX_CONCURRENT_STREAMS:
         this.connection.peerMaxStreams = value;
         return;
       case SettingId.MAX_HEADER_LIST_SIZE:
         this.connection.peerMaxHeaderList = value;
         return;
-      case SettingId.INITIAL_WINDOW_SIZE:
-        this.applyInitialWindow(value);
-        return;
       default:
     }
   }
 
-  private applyInitialWindow(value: number): void {
+  private applyInitialWindow(value: number): boolean {
     let overflow = false;
     this.connection.streams.forEach((stream) => {
       if (value - stream.out.bytesOutstanding > MAX_WINDOW) overflow = true;
@@ -213,15 +247,16 @@ export class FrameDispatch implements FrameHandler {
         ErrorCode.FLOW_CONTROL_ERROR,
         `INITIAL_WINDOW_SIZE ${value} overflows a window`,
       );
-      return;
+      return false;
     }
     this.connection.loopy.setOutgoingInitialWindow(value);
+    return true;
   }
 
   onSettingsAck(): void {
     if (this.expectSettings()) return;
     // An acknowledgement of nothing is harmless; one of ours lets its window be enforced.
-    this.connection.credit.onSettingsAck();
+    if (!this.connection.credit.onSettingsAck()) this.connection.limits.glitch();
   }
 
   onPing(ack: boolean, high: number, low: number): void {
@@ -230,7 +265,14 @@ export class FrameDispatch implements FrameHandler {
       if (!this.role.onPing()) return;
       this.connection.loopy.buffer.put(pingAckItem(high, low));
       this.connection.replyQueued();
-    } else if (this.connection.credit.bdp.isBdpPing(high, low)) {
+      return;
+    }
+    if (this.connection.pingsOut === 0) {
+      this.connection.limits.glitch();
+      return;
+    }
+    this.connection.pingsOut -= 1;
+    if (this.connection.credit.bdp.isBdpPing(high, low)) {
       this.connection.credit.onBdpAck(this.connection.wheel.now());
     } else {
       this.role.onPingAck(high, low);
@@ -247,7 +289,11 @@ export class FrameDispatch implements FrameHandler {
   onWindowUpdate(streamId: number, increment: number): void {
     if (this.expectSettings()) return;
     if (streamId === 0) {
-      if (!this.connection.loopy.incomingConnectionCredit(increment)) {
+      const { loopy } = this.connection;
+      if (increment < DRIPPING_CREDIT && loopy.sendQuota <= 0 && loopy.active.size > 0) {
+        if (!this.drip(increment)) return;
+      }
+      if (!loopy.incomingConnectionCredit(increment)) {
         this.connection.fail(
           ErrorCode.FLOW_CONTROL_ERROR,
           `WINDOW_UPDATE ${increment} overflows the connection`,
@@ -257,11 +303,30 @@ export class FrameDispatch implements FrameHandler {
     }
     const stream = this.connection.streams.get(streamId);
     if (stream === undefined) {
-      this.unknownStream(streamId, 'WINDOW_UPDATE');
-    } else if (!this.connection.loopy.incomingStreamCredit(stream.out, increment)) {
+      if (!this.isIdle(streamId, 'WINDOW_UPDATE')) this.lateCredit(increment);
+      return;
+    }
+    if (increment < DRIPPING_CREDIT && stream.out.state === OutState.waitingOnStreamQuota) {
+      if (!this.drip(increment)) return;
+    }
+    if (!this.connection.loopy.incomingStreamCredit(stream.out, increment)) {
       const text = `WINDOW_UPDATE ${increment} overflows the stream's window`;
       this.connection.faultStream(streamId, ErrorCode.FLOW_CONTROL_ERROR, text);
     }
+  }
+
+  private lateCredit(increment: number): void {
+    const { limits, loopy } = this.connection;
+    // No reset is due for a stream that is over, but nobody gives such credit in good faith.
+    const overflows = increment > MAX_WINDOW - loopy.outgoingInitialWindow;
+    if (overflows) limits.takeReset(undefined);
+    else limits.lateFrame(1);
+  }
+
+  /** Something waits for credit, and gets a few bytes of it. False when that was once too often. */
+  private drip(increment: number): boolean {
+    this.connection.progress.onDrip();
+    return increment >= TINY_CREDIT || this.connection.limits.glitch();
   }
 
   onPushPromise(_streamId: number): void {
@@ -272,7 +337,11 @@ export class FrameDispatch implements FrameHandler {
     this.expectSettings();
   }
 
-  onConnectionFault(errorCode: number, reason: string): void {
+  onConnectionFault(errorCode: number, reason: string, limit: FrameLimit | undefined): void {
+    if (limit !== undefined) {
+      this.connection.limits.end(limit, LIMIT_TEXTS[limit]);
+      return;
+    }
     const isSilent = this.settled || this.connection.server;
     const hint = isSilent ? '' : '; does the peer speak HTTP/1.1 or TLS on this port?';
     this.connection.fail(asErrorCode(errorCode), reason + hint);
@@ -281,11 +350,16 @@ export class FrameDispatch implements FrameHandler {
   onStreamFault(streamId: number, errorCode: number, reason: string): void {
     if (this.expectSettings()) return;
     const known = this.connection.streams.get(streamId) !== undefined;
-    if (!known) this.unknownStream(streamId, 'a faulty frame');
-    if (this.connection.closedBy !== undefined) return;
+    if (!known && this.isIdle(streamId, 'a faulty frame')) return;
     this.connection.faultStream(streamId, asErrorCode(errorCode), reason);
   }
 }
+
+const LIMIT_TEXTS: Readonly<Record<FrameLimit, string>> = {
+  continuations: `continuations: a field block in more than ${MAX_CONTINUATIONS} CONTINUATION frames; fill them, or send less metadata`,
+  'header-block': `header-block: a field block of more than ${MAX_HEADER_BLOCK} bytes; send less metadata`,
+  'settings-entries': `settings-entries: SETTINGS with more than ${MAX_SETTINGS_ENTRIES} entries; send each once`,
+};
 
 /** Codes from the frame layer are from RFC 9113 §7 already; the type says so here. */
 function asErrorCode(code: number): ErrorCode {

@@ -120,6 +120,17 @@ export class InFlow {
   }
 
   /**
+   * Takes the limit back towards `limit` by as much of a WINDOW_UPDATE that is due: what was read is
+   * not given again. Answers what is left of the increment to send.
+   */
+  shrink(increment: number, limit: number): number {
+    if (this.held || this.limit <= limit) return increment;
+    const kept = Math.min(increment, this.limit - limit);
+    this.limit -= kept;
+    return increment - kept;
+  }
+
+  /**
    * Keep credit back from now on: the stream holds more unread than others may suffer. A stream
    * that is read goes on with a window of 16 KiB, so it is slow and never stuck.
    */

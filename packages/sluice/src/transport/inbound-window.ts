@@ -35,6 +35,8 @@ export class InboundWindow {
   private readonly reserve: number;
   private readonly unacknowledged: number[];
   private acknowledged: number;
+  /** The peer knows our first SETTINGS. */
+  wasAcknowledged: boolean;
   private changedAt: number;
 
   /**
@@ -53,6 +55,7 @@ export class InboundWindow {
     this.reserve = limit === Number.POSITIVE_INFINITY ? 0 : limit * RESERVE;
     this.unacknowledged = [configured];
     this.acknowledged = DEFAULT_WINDOW;
+    this.wasAcknowledged = false;
     this.changedAt = Number.NEGATIVE_INFINITY;
   }
 
@@ -105,6 +108,7 @@ export class InboundWindow {
     const value = this.unacknowledged.shift();
     if (value === undefined) return false;
     this.acknowledged = value;
+    this.wasAcknowledged = true;
     return true;
   }
 

@@ -47,6 +47,9 @@ export const REMEMBERED_STREAMS = 1_024;
 /** Milliseconds from TCP connect to the peer's SETTINGS, on the server (idle-connection floods). */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** TLS handshakes that begin in one turn of the event loop: about 1 ms of cryptography each. */
+export const HANDSHAKES_PER_TURN = 8;
+
 /** Milliseconds from the first address tried to the peer's SETTINGS, on the client. */
 export const CONNECT_TIMEOUT_MS = 20_000;
 
@@ -98,6 +101,13 @@ export const MAX_CONTINUATIONS = 8;
 /** Bytes, the ceiling of windows that the BDP estimator grows. */
 export const MAX_BDP_WINDOW: number = 16 * MIB;
 
+/** Bytes, the least that a busy stream's window is taken back to beside small calls. Less makes two
+ * processes of one machine wait for each credit; 1 MiB doubles the latency of the small calls. */
+export const SHARED_WINDOW: number = 512 * KIB;
+
+/** Milliseconds after DATA of a small call that busy streams on the same connection make room. */
+export const SHARED_MEMORY_MS = 1_000;
+
 /** Bytes, the smallest window that new streams are given when very many are open. */
 export const WINDOW_FLOOR: number = 16 * KIB;
 
@@ -126,8 +136,11 @@ export const MAX_FOREIGN_BODY = 1_024;
 /** Empty DATA frames without END_STREAM a peer may send beyond what its real data pays for. */
 export const MAX_EMPTY_DATA = 100;
 
-/** Resets a peer may cause beyond what completed calls pay for (CVE-2023-44487, CVE-2025-8671). */
+/** Resets by the peer before its calls ended, beyond what completed calls pay for (CVE-2023-44487). */
 export const MAX_PREMATURE_RESETS = 1_000;
+
+/** Resets that faults of the peer make us send, beyond the same (CVE-2025-8671). */
+export const MAX_CAUSED_RESETS = 1_000;
 
 /** Resets that a long history of completed calls may have paid for: a mass timeout is no attack. */
 export const MAX_EARNED_RESETS = 10_000;
@@ -135,7 +148,32 @@ export const MAX_EARNED_RESETS = 10_000;
 /** Milliseconds a stream has lived after which its reset is no rapid one: a deadline, a user. */
 export const PREMATURE_RESET_AGE_MS = 1_000;
 
-/** Milliseconds of dispatching new calls before the event loop gets a turn. */
+/** Frames of no use that a peer may send at once: what the limits of their own do not count. */
+export const GLITCH_BURST = 10_000;
+
+/** Of those, how many more each second: a peer that is merely odd stays below it. */
+export const GLITCHES_PER_SECOND = 330;
+
+/** Frames that may come for a stream after its end, on average, and are no glitch: a window of 4 MiB
+ * given back by 4 KiB at a time (the client of Go's net/http2), and a reset that crosses the end. */
+export const LATE_FRAMES_PER_STREAM = 1_024;
+
+/** What a late field block counts of those: it has to be decoded, and two may cross a reset. */
+export const LATE_HEADERS_WEIGHT = 128;
+
+/** Streams whose late frames may be saved up. */
+export const LATE_STREAMS_KEPT = 1_024;
+
+/** Bytes of credit for a stream that waits for it, below which it only asks for tiny frames. */
+export const TINY_CREDIT = 64;
+
+/** Bytes of credit that count as dripping where they come one after the other. */
+export const DRIPPING_CREDIT = 1_024;
+
+/** Such credits in PROGRESS_WINDOW_MS that show a peer which drips and no application that pauses. */
+export const DRIPS_PER_WINDOW = 20;
+
+/** Milliseconds of dispatching new calls, or of parsing one socket, before others get a turn. */
 export const DISPATCH_SLICE_MS = 5;
 
 /** Milliseconds over which a peer that owes progress must have taken PROGRESS_BYTES. */
@@ -170,6 +208,9 @@ export const SMALL_MESSAGE: number = 16 * KIB;
 
 /** Bytes of memory that an open call takes at one end beside its messages (measured, Node 20). */
 export const STREAM_CHARGE: number = 2_816;
+
+/** Bytes of a header list that an open call's own charge covers; a larger one is charged itself. */
+export const SMALL_HEADER_LIST = 1_024;
 
 /** Bytes of memory that an unread byte takes: chunks are not full (measured; 2 in the worst case). */
 export const UNREAD_FACTOR = 1.25;

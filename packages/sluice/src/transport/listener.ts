@@ -7,6 +7,7 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { CertificateFiles } from './certificate-files.ts';
+import { HandshakeLine } from './handshake-line.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
 import { memoryBudget } from './memory-budget.ts';
 import { type OptionNames, shown } from './option-names.ts';
@@ -63,6 +64,14 @@ export interface SocketNames {
 
 const NOWHERE: ListenAddress = Object.freeze({ address: '', port: 0 });
 
+/** Who takes the connections of a listener. */
+export interface ListenerHost {
+  /** A connection, ready for HTTP/2. */
+  onSocket(socket: Duplex, names: SocketNames): void;
+  /** One was given up before that. */
+  onRefused(limit: 'memory-budget' | 'handshake-timeout', names: SocketNames): void;
+}
+
 export class Listener {
   /** Once it listens. */
   address: ListenAddress;
@@ -78,13 +87,8 @@ export class Listener {
   /**
    * @param secure undefined for plain text
    * @param own whether `secure` is for this listener alone
-   * @param onSocket a connection, ready for HTTP/2
    */
-  constructor(
-    secure: ServerTlsOptions | undefined,
-    own: boolean,
-    onSocket: (socket: Duplex, names: SocketNames) => void,
-  ) {
+  constructor(secure: ServerTlsOptions | undefined, own: boolean, host: ListenerHost) {
     this.address = NOWHERE;
     this.own = own;
     this.handshakes = new Map();
@@ -93,7 +97,7 @@ export class Listener {
     if (secure === undefined) {
       this.secureServer = undefined;
       this.server = net.createServer({ noDelay: true }, (socket) =>
-        onSocket(socket, namesOf(socket)),
+        host.onSocket(socket, namesOf(socket)),
       );
       return;
     }
@@ -102,7 +106,6 @@ export class Listener {
       ...materialOf(secure),
       ALPNProtocols: ['h2'],
     });
-    server.on('connection', (socket: net.Socket) => this.watchHandshake(socket));
     server.on('secureConnection', (socket) => {
       this.handshakes.delete(handshakeKey(socket));
       if (socket.alpnProtocol !== 'h2') {
@@ -110,12 +113,20 @@ export class Listener {
         return;
       }
       socket.setNoDelay(true);
-      onSocket(socket, namesOf(socket));
+      host.onSocket(socket, namesOf(socket));
     });
     // A client that breaks off its handshake concerns nobody.
-    server.on('tlsClientError', () => {});
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const names = namesOf(socket);
+      // Node tells that the time is up, and leaves the connection open.
+      socket.destroy();
+      if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') host.onRefused('handshake-timeout', names);
+    });
     this.secureServer = server;
-    this.server = server;
+    const line = new HandshakeLine((socket) => server.emit('connection', socket));
+    this.server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+      if (this.admitsHandshake(socket, host)) line.add(socket);
+    });
   }
 
   /**
@@ -131,20 +142,22 @@ export class Listener {
     return changed;
   }
 
-  private watchHandshake(socket: net.Socket): void {
+  private admitsHandshake(socket: net.Socket, host: ListenerHost): boolean {
     // A handshake takes memory, and could not be told why it fails.
     if (memoryBudget.isFull) {
       memoryBudget.takesConnection();
+      host.onRefused('memory-budget', namesOf(socket));
       socket.destroy();
-      return;
+      return false;
     }
     const key = handshakeKey(socket);
     // Ends of unix domain sockets have no names; there the handshake's own deadline has to do.
-    if (key === '') return;
+    if (key === '') return true;
     this.handshakes.set(key, socket);
     socket.once('close', () => {
       if (this.handshakes.get(key) === socket) this.handshakes.delete(key);
     });
+    return true;
   }
 
   /** Rejects with the system's error: address in use, permission denied. */

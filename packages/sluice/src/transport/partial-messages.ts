@@ -70,6 +70,13 @@ export class PartialMessages implements WheelTimer {
     return since === undefined || since === NOT_WAITING ? undefined : nowMs - since;
   }
 
+  /** How long the one of them has waited for room that waits longest, ms; 0 while none waits. */
+  longestWaitMs(nowMs: number): number {
+    let since = nowMs;
+    for (const from of this.waits.values()) if (from !== NOT_WAITING && from < since) since = from;
+    return nowMs - since;
+  }
+
   /** The stream gets credit again. */
   goOn(stream: TransportStream): void {
     if (this.waits.has(stream)) this.waits.set(stream, NOT_WAITING);

@@ -10,7 +10,8 @@ export class PingPolicy {
   private readonly minIntervalMs: number;
   private readonly minIdleIntervalMs: number;
   private lastPingAt: number;
-  private strikes: number;
+  /** Pings that came too early and are not forgiven. */
+  strikes: number;
   private forgiven: boolean;
 
   /**

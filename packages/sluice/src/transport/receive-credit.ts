@@ -1,8 +1,9 @@
 // Flow control on receipt, of one connection and its streams: what is given back, when, and how far
 // windows grow.
 // Invariants: the connection's credit goes back as bytes arrive, a stream's as they are read
-// (RFC 9113 §6.9); `inbound.extra` is what single streams hold beyond the initial window, exactly;
-// windows only grow, but for the initial one, which falls as streams multiply.
+// (RFC 9113 §6.9); `inbound.extra` is what single streams hold beyond the initial window, exactly.
+// Windows only grow, but for the initial one, which falls as streams multiply, and those of busy
+// streams beside small calls, which fall to what the path needs: the rest would only be a queue.
 // Not here: the arithmetic of each window (in-flow.ts, transport-in-flow.ts, inbound-window.ts).
 
 import { SettingId } from '../frames/settings.ts';
@@ -10,7 +11,7 @@ import { BDP_PING_HIGH, BDP_PING_LOW, BdpEstimator } from './bdp-estimator.ts';
 import { pingItem, settingsItem } from './control-buffer.ts';
 import type { InFlow } from './in-flow.ts';
 import { InboundWindow } from './inbound-window.ts';
-import { MAX_BDP_WINDOW, WINDOW_FLOOR } from './limits.ts';
+import { MAX_BDP_WINDOW, SHARED_MEMORY_MS, SHARED_WINDOW, WINDOW_FLOOR } from './limits.ts';
 import type { LoopyWriter } from './loopy-writer.ts';
 import type { MemoryAccount } from './memory-account.ts';
 import { OutState } from './out-stream.ts';
@@ -53,6 +54,8 @@ export class ReceiveCredit {
   bytesRead: number;
   /** Bytes of the budget that the connection's window has grown by. */
   private windowTaken: number;
+  /** When a stream whose window has not grown last had DATA beside one whose window has, ms. */
+  private sharedMs: number;
   private readonly subject: CreditSubject;
   private readonly isStatic: boolean;
   // Streams whose credit is kept back until the exposure is within its limit again.
@@ -66,6 +69,7 @@ export class ReceiveCredit {
     this.unread = 0;
     this.bytesRead = 0;
     this.windowTaken = 0;
+    this.sharedMs = Number.NEGATIVE_INFINITY;
     this.subject = subject;
     this.isStatic = options.staticWindows;
     this.withheld = new Set();
@@ -115,9 +119,11 @@ export class ReceiveCredit {
     if (isTaken) this.settle();
   }
 
-  /** The peer acknowledged SETTINGS of ours: their window may be enforced now. */
-  onSettingsAck(): void {
-    if (this.inbound.acknowledge()) this.settle();
+  /** The peer acknowledged SETTINGS of ours: their window may be enforced now. False: of nothing. */
+  onSettingsAck(): boolean {
+    const isOurs = this.inbound.acknowledge();
+    if (isOurs) this.settle();
+    return isOurs;
   }
 
   /** Holds streams to the initial window that the peer may be using now. */
@@ -153,8 +159,12 @@ export class ReceiveCredit {
 
   /** DATA of so many bytes is the stream's. False: its window is overrun. */
   onStreamData(stream: TransportStream, length: number): boolean {
-    if (!stream.inFlow.onData(length)) return false;
+    const { inFlow } = stream;
+    if (!inFlow.onData(length)) return false;
     this.unread += length;
+    if (this.inbound.extra > 0 && inFlow.limit <= this.inbound.enforced && inFlow.delta === 0) {
+      this.sharedMs = this.subject.nowMs;
+    }
     return true;
   }
 
@@ -192,12 +202,25 @@ export class ReceiveCredit {
     this.windowTaken = 0;
   }
 
-  /** A stream that carries data gets the window that the BDP estimate calls for. */
-  grow(stream: TransportStream): void {
-    const target = this.bdp.bdpBytes;
+  /**
+   * Bytes; how far the window of a busy stream may grow. Alone it has the BDP estimate, which makes
+   * the most of both processes; beside small calls what the path needs, or they wait in its queue.
+   */
+  private get target(): number {
+    const { bdpBytes, pathBytes } = this.bdp;
+    if (this.subject.nowMs - this.sharedMs > SHARED_MEMORY_MS) return bdpBytes;
+    return Math.min(bdpBytes, Math.max(SHARED_WINDOW, Math.ceil(pathBytes)));
+  }
+
+  /**
+   * A stream whose reader has taken a quarter of its window gets twice the window, up to `target`:
+   * one that nobody reads is given nothing to keep.
+   */
+  private grow(stream: TransportStream, target: number): void {
     if (this.isStatic || stream.inFlow.limit >= target) return;
     if (this.subject.memory.budget.isNear) return;
-    const growth = this.inbound.growth(stream.inFlow.limit, target);
+    const { limit } = stream.inFlow;
+    const growth = this.inbound.growth(limit, Math.min(target, 2 * limit));
     if (growth === 0) return;
     stream.inFlow.setLimit(stream.inFlow.limit + growth);
     this.inbound.extra += growth;
@@ -251,7 +274,21 @@ export class ReceiveCredit {
     const before = beyondLimit(inFlow);
     const increment = inFlow.onRead(bytes);
     this.inbound.extra += beyondLimit(inFlow) - before;
-    this.giveBack(stream, increment);
+    if (increment > 0) this.update(stream, increment);
+  }
+
+  /** A quarter of the window was read: it is given back, more of it or less, as things stand. */
+  private update(stream: TransportStream, increment: number): void {
+    const { inFlow } = stream;
+    const { target } = this;
+    const { limit } = inFlow;
+    // Not below the initial window: that is what the peer counts with for every stream.
+    const left = this.isStatic
+      ? increment
+      : inFlow.shrink(increment, Math.max(target, this.inbound.enforced));
+    this.inbound.extra -= limit - inFlow.limit;
+    this.giveBack(stream, left);
+    this.grow(stream, target);
   }
 
   /** A message larger than the window is asked for: the window grows for it, within the limit. */

@@ -8,39 +8,22 @@ import { encodeStatusMessage } from '../grpc/percent-encoding.ts';
 import { Status } from '../grpc/status.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
-import { tellLimit } from './connection-events.ts';
 import { earlyAbortItem } from './control-buffer.ts';
-import { limitEvents } from './diagnostics.ts';
 import type { DrainSequence } from './drain-sequence.ts';
 import { ForeignStream } from './foreign-stream.ts';
-import type { ServerLimits } from './limits.ts';
-import { memoryBudget } from './memory-budget.ts';
+import { LATE_HEADERS_WEIGHT, MAX_STREAM_ID } from './limits.ts';
 import { type HeadFault, parseRequestHead, type RequestHead } from './request-head.ts';
 import type { ServerTransport } from './server-transport.ts';
 import type { TransportStream } from './transport-stream.ts';
 
-/** How often each limit of a connection acted. */
-export interface ServerActed {
-  streams: number;
-  handlers: number;
-  'queued-bytes': number;
-  'exposure-bytes': number;
-  'memory-budget': number;
-}
-
 export class RequestIntake {
-  readonly acted: ServerActed;
+  /** The first stream that was answered without a handler in this turn; MAX_STREAM_ID if none. */
+  private firstRefused: number;
   private readonly transport: ServerTransport;
   private readonly drain: DrainSequence;
 
   constructor(transport: ServerTransport, drain: DrainSequence) {
-    this.acted = {
-      streams: 0,
-      handlers: 0,
-      'queued-bytes': 0,
-      'exposure-bytes': 0,
-      'memory-budget': 0,
-    };
+    this.firstRefused = MAX_STREAM_ID;
     this.transport = transport;
     this.drain = drain;
   }
@@ -80,7 +63,10 @@ export class RequestIntake {
   }
 
   private onLateHeaders(streamId: number): void {
-    if (this.transport.connection.ended.wasResetByUs(streamId)) return;
+    if (this.transport.connection.ended.wasResetByUs(streamId)) {
+      this.transport.connection.limits.lateFrame(LATE_HEADERS_WEIGHT);
+      return;
+    }
     if (this.transport.connection.ended.wasOpen(streamId)) {
       this.transport.connection.fail(
         ErrorCode.STREAM_CLOSED,
@@ -96,10 +82,11 @@ export class RequestIntake {
   private onRequest(streamId: number, block: HeaderBlock, endStream: boolean): void {
     const { connection, limits } = this.transport;
     if (this.drain.refuses(streamId)) {
-      connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
+      this.refuseStream(streamId);
       return;
     }
     if (block.tooLarge) {
+      connection.limits.count('header-list');
       const text = `request headers of ${block.listSize} bytes exceed the limit of ${this.transport.maxHeaderList}`;
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
       return;
@@ -108,27 +95,28 @@ export class RequestIntake {
     if (head.kind !== 'head' && precedesLimits(head)) {
       this.refuseHead(streamId, head, endStream);
     } else if (connection.streams.size >= limits.streams) {
-      this.count('streams');
-      connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
+      connection.limits.count('streams');
+      this.refuseStream(streamId);
     } else if (!connection.credit.inbound.admits) {
-      this.count('exposure-bytes');
+      // The client could not know: no fault of its.
+      connection.limits.count('exposure-bytes');
       connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
     } else if (head.kind !== 'head') {
       this.refuseHead(streamId, head, endStream);
     } else if (head.timeoutMs === 0) {
       this.abort(streamId, 200, Status.DEADLINE_EXCEEDED, 'expired on arrival', endStream);
     } else if (this.transport.handlers >= limits.handlers) {
-      this.count('handlers');
+      connection.limits.count('handlers');
       const text = `refused by the handlers limit: ${this.transport.handlers} of ${limits.handlers} run on this connection; slow down or raise limits.handlers on the server`;
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
     } else if (this.transport.queuedBytes >= limits.queuedBytes) {
-      this.count('queued-bytes');
+      connection.limits.count('queued-bytes');
       const text = `refused by the queued-bytes limit: ${this.transport.queuedBytes} of ${limits.queuedBytes} bytes of responses wait for the client to read; read them or raise limits.queuedBytes on the server`;
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, text, endStream);
     } else if (!connection.memory.admitsHandler(this.likelyResponse(head.path))) {
       this.abort(streamId, 200, Status.RESOURCE_EXHAUSTED, this.memoryRefusal(), endStream);
     } else {
-      this.transport.open(streamId, head, endStream);
+      this.transport.open(streamId, head, block.listSize, endStream);
     }
   }
 
@@ -136,21 +124,19 @@ export class RequestIntake {
     return this.transport.connection.memory.budget.likelyResponses.of(path);
   }
 
-  /** Notes that a limit refused a call, or ended one. */
-  count(limit: keyof ServerActed): void {
-    this.acted[limit] += 1;
-    if (limitEvents.hasSubscribers) this.tell(limit);
-  }
-
-  private tell(limit: keyof ServerActed): void {
+  /** A stream that a client which has read what we sent would not have opened. */
+  private refuseStream(streamId: number): void {
     const { connection } = this.transport;
-    tellLimit(limit, this.transport.reading(limit), 'refused', 'server', connection.names.peer);
+    const { limits, credit } = connection;
+    // One that has not acknowledged our first SETTINGS may not know of the limit: it is only odd.
+    const isCalm = credit.inbound.wasAcknowledged ? limits.takeReset(undefined) : limits.glitch();
+    if (isCalm) connection.putReset(streamId, ErrorCode.REFUSED_STREAM, true);
   }
 
   /** The refusal of what the memory budget has no room for; counts it. */
   memoryRefusal(): string {
-    const { memory } = this.transport.connection;
-    this.count('memory-budget');
+    const { memory, limits } = this.transport.connection;
+    limits.count('memory-budget');
     memory.noteRefusal();
     return `refused by ${memory.describe()}; read responses sooner, or raise memoryBudget.limitBytes on the server`;
   }
@@ -173,6 +159,16 @@ export class RequestIntake {
     }
   }
 
+  /** What was answered is written. */
+  onTurnEnd(): void {
+    this.firstRefused = MAX_STREAM_ID;
+  }
+
+  /** Whether the answer to a request that has no stream is not even written. */
+  isUnanswered(streamId: number): boolean {
+    return streamId >= this.firstRefused;
+  }
+
   private abort(id: number, http: number, code: Status, text: string, endStream: boolean): void {
     const fields: HeaderFields = [
       ':status',
@@ -184,29 +180,11 @@ export class RequestIntake {
       'grpc-message',
       encodeStatusMessage(text),
     ];
+    if (id < this.firstRefused) this.firstRefused = id;
     if (endStream) this.transport.connection.ended.noteEnd(id);
     else this.transport.connection.ended.noteReset(id);
     this.transport.connection.loopy.buffer.put(earlyAbortItem(id, fields, !endStream));
     this.transport.connection.replyQueued();
-  }
-}
-
-/** What a limit allows on one connection. */
-export function serverLimit(
-  limits: ServerLimits,
-  name: keyof ServerActed,
-): { value: number; unit: string } {
-  switch (name) {
-    case 'streams':
-      return { value: limits.streams, unit: 'streams' };
-    case 'handlers':
-      return { value: limits.handlers, unit: 'handlers' };
-    case 'queued-bytes':
-      return { value: limits.queuedBytes, unit: 'bytes' };
-    case 'memory-budget':
-      return { value: memoryBudget.limitBytes, unit: 'bytes' };
-    default:
-      return { value: limits.exposureBytes, unit: 'bytes' };
   }
 }
 

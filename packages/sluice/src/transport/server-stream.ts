@@ -55,6 +55,10 @@ export class ServerStream implements TransportStream, CompressedStream {
   private reserved: number;
   /** Bytes of messages that the handler was given and may still hold. */
   private delivered: number;
+  /** Bytes of its request's headers past what every call is charged; 0 once nobody holds them. */
+  private headBytes: number;
+  /** The handler is done, or the stream is gone; the other may still hold the headers. */
+  private halfOver: boolean;
   private readonly transport: ServerTransport;
   private listener: ServerStreamListener | undefined;
   private headFields: HeaderFields;
@@ -71,6 +75,7 @@ export class ServerStream implements TransportStream, CompressedStream {
     transport: ServerTransport,
     id: number,
     head: RequestHead,
+    headBytes: number,
     window: number,
     openedMs: number,
   ) {
@@ -84,6 +89,8 @@ export class ServerStream implements TransportStream, CompressedStream {
     this.reserved = memory.budget.likelyResponses.of(head.path);
     if (this.reserved > 0) memory.reserve(this.reserved);
     this.delivered = 0;
+    this.headBytes = headBytes;
+    this.halfOver = false;
     this.transport = transport;
     this.listener = undefined;
     this.headFields = NO_FIELDS;
@@ -153,7 +160,7 @@ export class ServerStream implements TransportStream, CompressedStream {
     if (out.paused && transport.isQueueFull(message.length)) {
       // Told to pause and did not: what is queued is still sent, the call ends behind it.
       const { limits, queuedBytes } = transport;
-      transport.intake.count('queued-bytes');
+      transport.connection.limits.count('queued-bytes');
       const text = `refused by the queued-bytes limit: ${queuedBytes} of ${limits.queuedBytes} bytes wait for the client to read; this call writes on; wait for onWritable after send() returns false`;
       this.refuse(Status.RESOURCE_EXHAUSTED, text);
       return true;
@@ -332,9 +339,9 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onStarved(waitedMs: number): void {
-    const { intake, limits } = this.transport;
-    intake.count('exposure-bytes');
-    const text = `refused by the exposure-bytes limit: ${limits.exposureBytes} bytes are taken by older messages, this one waited ${waitedMs} ms; send fewer large messages at once or raise limits.exposureBytes on the server`;
+    const { connection, limits } = this.transport;
+    connection.limits.count('partial-wait');
+    const text = `refused by the partial-wait limit: ${limits.exposureBytes} bytes are taken by older messages, this one waited ${waitedMs} ms; send fewer large messages at once or raise limits.exposureBytes on the server`;
     this.refuse(Status.RESOURCE_EXHAUSTED, text);
   }
 
@@ -395,6 +402,16 @@ export class ServerStream implements TransportStream, CompressedStream {
   onHandlerDone(): void {
     this.dropDelivered();
     if (this.reserved > 0) this.answered(0);
+    this.halfEnded();
+  }
+
+  /** The handler is done, or the stream is gone. */
+  halfEnded(): void {
+    if (this.halfOver) {
+      this.transport.headBytes -= this.headBytes;
+      this.headBytes = 0;
+    }
+    this.halfOver = true;
   }
 
   private dropDelivered(): void {
@@ -421,6 +438,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onFault(fault: FramingFault): void {
+    if (fault.code === Status.RESOURCE_EXHAUSTED) this.connection.limits.count('message-length');
     this.refuse(fault.code, whose(fault.code, fault.details));
   }
 
@@ -452,6 +470,7 @@ export class ServerStream implements TransportStream, CompressedStream {
   }
 
   onInflationFault(code: Status, details: string): void {
+    if (code === Status.RESOURCE_EXHAUSTED) this.connection.limits.count('message-length');
     this.refuse(code, whose(code, details));
   }
 

@@ -14,22 +14,26 @@ import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { DrainSequence } from './drain-sequence.ts';
 import { type ClosingError, connectionError } from './errors.ts';
+import type { LimitName } from './limit-table.ts';
 import {
   DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
+  MAX_PREMATURE_RESETS,
   MAX_QUEUED_ITEMS,
   PREMATURE_RESET_AGE_MS,
   type ServerLimits,
+  SMALL_HEADER_LIST,
 } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { OutStream } from './out-stream.ts';
 import { PingPolicy } from './ping-policy.ts';
 import type { RequestHead } from './request-head.ts';
-import { RequestIntake, type ServerActed, serverLimit } from './request-intake.ts';
+import { RequestIntake } from './request-intake.ts';
 import { ResetBudget } from './reset-budget.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { ServerKeepalive, type ServerKeepaliveOptions } from './server-keepalive.ts';
+import { serverReading } from './server-limits.ts';
 import { ServerStream } from './server-stream.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 import type { TransportStream } from './transport-stream.ts';
@@ -75,12 +79,15 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   handlers: number;
   /** Bytes of requests that handlers were given and may still hold. */
   deliveredBytes: number;
+  /** Bytes of large request headers that open calls hold. */
+  headBytes: number;
   /** Streams that were answered to their end, since the connection was made. */
   streamsEnded: number;
   private readonly listener: ServerTransportListener;
   private readonly keepalive: ServerKeepalive;
-  private readonly pings: PingPolicy;
-  private readonly resets: ResetBudget;
+  readonly pings: PingPolicy;
+  /** Resets by the client of calls that had not ended. */
+  readonly prematureResets: ResetBudget;
   private readonly drainSequence: DrainSequence;
   private settled: boolean;
   private sliceStart: number;
@@ -94,6 +101,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.limits = options.limits;
     this.handlers = 0;
     this.deliveredBytes = 0;
+    this.headBytes = 0;
     this.streamsEnded = 0;
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
@@ -121,7 +129,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     });
     this.headers = new ResponseHeaders(this.connection.loopy.encoder);
     this.pings = new PingPolicy(options.minPingIntervalMs, options.permitPingsWithoutStream);
-    this.resets = new ResetBudget();
+    this.prematureResets = new ResetBudget(MAX_PREMATURE_RESETS);
     this.drainSequence = new DrainSequence(options.wheel, {
       sendGoAway: (lastStreamId, reason) => this.connection.announceEnd(lastStreamId, reason),
       sendPing: (high, low) => {
@@ -151,7 +159,12 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   /** The handshake took too long. */
   onTimer(): void {
     const text = `no HTTP/2 preface and SETTINGS within ${HANDSHAKE_TIMEOUT_MS} ms`;
-    this.connection.fail(ErrorCode.SETTINGS_TIMEOUT, text);
+    this.connection.limits.end('handshake-timeout', text, ErrorCode.SETTINGS_TIMEOUT);
+  }
+
+  /** Milliseconds that the client's preface and SETTINGS have taken so far; 0 once they are here. */
+  get handshakeMs(): number {
+    return this.settled ? 0 : Math.round(this.connection.wheel.now() - this.connection.sinceMs);
   }
 
   /** Streams that the client has opened, since the connection was made. */
@@ -184,7 +197,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   /** Trailers are in the batch. */
   onEndWritten(stream: ServerStream): void {
     if (!stream.remoteEnded) this.connection.ended.noteReset(stream.out.id);
-    this.resets.completed();
+    this.prematureResets.completed();
+    this.connection.limits.causedResets.completed();
     this.streamsEnded += 1;
     this.connection.removeStream(stream);
   }
@@ -196,7 +210,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   }
 
   heldBytes(): number {
-    return this.deliveredBytes;
+    return this.deliveredBytes + this.headBytes;
   }
 
   // The end.
@@ -222,10 +236,16 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.intake.onHeaders(streamId, block, endStream);
   }
 
-  /** A request that passed every check becomes a call. */
-  open(streamId: number, head: RequestHead, endStream: boolean): void {
+  /**
+   * A request that passed every check becomes a call.
+   * @param listSize bytes of its header list
+   */
+  open(streamId: number, head: RequestHead, listSize: number, endStream: boolean): void {
     const { credit, nowMs } = this.connection;
-    const stream = new ServerStream(this, streamId, head, credit.inbound.enforced, nowMs);
+    const headBytes = listSize > SMALL_HEADER_LIST ? listSize : 0;
+    this.headBytes += headBytes;
+    const window = credit.inbound.enforced;
+    const stream = new ServerStream(this, streamId, head, headBytes, window, nowMs);
     this.connection.addStream(stream, streamId);
     if (this.connection.streams.size === 1) this.keepalive.onStreamsChanged();
     this.handlers += 1;
@@ -248,21 +268,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     return this.connection.loopy.buffer.items > MAX_QUEUED_ITEMS;
   }
 
-  /** A limit as it stands on this connection. */
-  reading(name: keyof ServerActed): LimitReading {
-    const depth = this.depths().find(([of]) => of === name)?.[1] ?? 0;
-    return { ...serverLimit(this.limits, name), depth, acted: this.intake.acted[name] };
-  }
-
-  /** How full each limit is. */
-  depths(): [keyof ServerActed, number][] {
-    return [
-      ['streams', this.connection.streams.size],
-      ['handlers', this.handlers],
-      ['queued-bytes', this.queuedBytes],
-      ['exposure-bytes', this.connection.credit.inbound.exposure],
-      ['memory-budget', this.connection.memory.budget.usedBytes],
-    ];
+  ownReading(name: LimitName): LimitReading | undefined {
+    return serverReading(name, this);
   }
 
   isIdle(streamId: number): boolean {
@@ -282,7 +289,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
 
   onPing(): boolean {
     const tooMany = this.pings.onPing(this.connection.nowMs, this.connection.streams.size > 0);
-    if (tooMany) this.connection.fail(ErrorCode.ENHANCE_YOUR_CALM, 'too_many_pings');
+    // The text that clients know, gRFC A8.
+    if (tooMany) this.connection.limits.end('ping-strikes', 'too_many_pings');
     return !tooMany;
   }
 
@@ -299,20 +307,39 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.pings.onSentHeadersOrData();
   }
 
-  onTurnEnd(): void {}
+  onTurnEnd(): void {
+    this.intake.onTurnEnd();
+  }
 
   onWritten(): void {}
 
-  onPrematureReset(stream: TransportStream | undefined): boolean {
-    const bornMs = stream instanceof ServerStream ? stream.openedMs : this.connection.nowMs;
-    if (this.connection.nowMs - bornMs >= PREMATURE_RESET_AGE_MS) return true;
-    if (this.resets.take()) return true;
-    const text = 'far more streams were reset than calls completed';
-    this.connection.fail(ErrorCode.ENHANCE_YOUR_CALM, text);
+  onLateReset(streamId: number): boolean {
+    // Reset before its refusal could be read: as rapid as any.
+    if (this.intake.isUnanswered(streamId)) return this.takeReset();
+    return this.connection.limits.lateFrame(1);
+  }
+
+  onPrematureReset(stream: TransportStream): boolean {
+    if (this.connection.nowMs - this.openedMs(stream) >= PREMATURE_RESET_AGE_MS) return true;
+    return this.takeReset();
+  }
+
+  private takeReset(): boolean {
+    if (this.prematureResets.take()) return true;
+    const { allowed } = this.prematureResets;
+    this.connection.limits.end(
+      'premature-resets',
+      `premature-resets: more than ${allowed} calls were reset before they had ended, and one for each that completed; cancel less, or let more calls end`,
+    );
     return false;
   }
 
-  onStreamClosed(_stream: TransportStream): void {
+  openedMs(stream: TransportStream): number {
+    return stream instanceof ServerStream ? stream.openedMs : this.connection.nowMs;
+  }
+
+  onStreamClosed(stream: TransportStream): void {
+    if (stream instanceof ServerStream) stream.halfEnded();
     if (this.connection.streams.size > 0) return;
     this.keepalive.onStreamsChanged();
     this.drainSequence.onIdle();

@@ -9,7 +9,7 @@ import { connectionSettings } from '#sluice/channel/channel-options.js';
 import type { ConnectionsOptions } from '#sluice/channel/connections-options.js';
 import type { Subchannel, SubchannelUser } from '#sluice/channel/subchannel.js';
 import { SubchannelPool } from '#sluice/channel/subchannel-pool.js';
-import type { LimitName } from '#sluice/transport/admission.js';
+import type { AdmissionLimit } from '#sluice/transport/admission.js';
 import { defaultClientLimits } from '#sluice/transport/limits.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { openCall } from '../support/client-call.js';
@@ -56,7 +56,7 @@ class Peers {
 /** Calls that wait for a subchannel, as a channel's placement makes them wait. */
 class Waiting implements SubchannelUser {
   readonly states: string[] = [];
-  limit: LimitName | undefined = undefined;
+  limit: AdmissionLimit | undefined = undefined;
   readonly subchannel: Subchannel;
 
   constructor(port: number, connections: ConnectionsOptions) {
@@ -83,7 +83,7 @@ class Waiting implements SubchannelUser {
     this.subchannel.onHeldBack(transport, this.limit);
   }
 
-  hold(limit: LimitName): void {
+  hold(limit: AdmissionLimit): void {
     this.limit = limit;
     this.onCapacity();
   }

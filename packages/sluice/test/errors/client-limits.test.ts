@@ -230,7 +230,7 @@ describe('a call that writes on though it was told to pause', () => {
   }
 });
 
-it('a response that waits 30 s for older ones is refused by the exposure-bytes limit', async () => {
+it('a response that waits 30 s for older ones is refused by the partial-wait limit', async () => {
   const end = await ClientEnd.ready({}, { limits: { exposureBytes: 200_000 } });
   const calls = [end.unary(), end.unary()];
   await end.settle();
@@ -247,7 +247,7 @@ it('a response that waits 30 s for older ones is refused by the exposure-bytes l
   const [, details] = calls[1]?.events.at(-1)?.split('RESOURCE_EXHAUSTED: ') ?? [];
   assertListed(
     details,
-    'refused by the exposure-bytes limit: ...; a response message waited 30000 ms for older ones',
+    'refused by the partial-wait limit: <n> bytes are taken by older messages, this one waited 30000 ms; read responses sooner, ask for fewer large ones at once or raise limits.exposureBytes',
   );
   for (const call of calls) call.stream.cancel();
   await end.finish();

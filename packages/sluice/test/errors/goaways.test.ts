@@ -190,14 +190,14 @@ fromClients(ErrorCode.FLOW_CONTROL_ERROR, [
 
 fromClients(ErrorCode.ENHANCE_YOUR_CALM, [
   [
-    '<n> DATA frames without data',
+    'empty-data: <n> DATA frames without data, <n> is the limit beyond those with data; send data, or END_STREAM',
     (peer) => {
       peer.headers(1, request());
       for (let i = 0; i < 200; i += 1) peer.data(1, '');
     },
   ],
   [
-    'a header list of <n> bytes, the limit is <n>',
+    'header-list-hard: a header list of <n> bytes, <n> is the limit; send less metadata',
     (peer) => {
       const pair = ['k', 'v'.repeat(500)];
       const many = Array.from({ length: 1_000 }, () => pair).flat();
@@ -205,7 +205,7 @@ fromClients(ErrorCode.ENHANCE_YOUR_CALM, [
     },
   ],
   [
-    'field block too large',
+    'header-block: a field block of more than 65536 bytes; send less metadata',
     (peer) => {
       const value = (i: number): string => `${i}`.padEnd(10_000, '\u00ff');
       const many = Array.from({ length: 8 }, (_, i) => [`k${i}`, value(i)]).flat();
@@ -213,17 +213,29 @@ fromClients(ErrorCode.ENHANCE_YOUR_CALM, [
     },
   ],
   [
-    'field block in too many CONTINUATION frames',
+    'continuations: a field block in more than 8 CONTINUATION frames; fill them, or send less metadata',
     (peer) => peer.headers(1, request('/s/m', { k: 'v'.repeat(200) }), { split: 10 }),
   ],
   [
-    'SETTINGS with more than 32 entries',
+    'settings-entries: SETTINGS with more than 32 entries; send each once',
     (peer) => frame(SETTINGS, 0, 0, '000100000000'.repeat(33))(peer),
   ],
   [
-    'far more streams were reset than calls completed',
+    'premature-resets: more than <n> calls were reset before they had ended, and one for each that completed; cancel less, or let more calls end',
     (peer) => {
       for (let id = 1; id < 2_100; id += 2) peer.headers(id, request()).rstStream(id, 8);
+    },
+  ],
+  [
+    'caused-resets: more than <n> streams had to be reset for faults of the peer, and one for each call that completed; keep to HTTP/2 and to SETTINGS',
+    (peer) => {
+      for (let id = 1; id < 2_100; id += 2) peer.headers(id, request()).windowUpdate(id, 0);
+    },
+  ],
+  [
+    'glitches: more than <n> frames of no use, and <n> a second; send nothing for streams that are over, acknowledge what was sent, and give credit by more than a few bytes',
+    (peer) => {
+      for (let i = 0; i <= 10_000; i += 1) peer.settingsAck();
     },
   ],
 ]);
@@ -279,12 +291,35 @@ describe('a server ends the connection of a peer', () => {
     await pair.pass(21_000);
     assert.match(
       pair.serverClosed?.reason ?? '',
-      listed('the peer took <n> bytes in 20000 ms, 20480 is the least'),
+      listed(
+        'slow-read: the peer took <n> bytes in 20000 ms, 20480 is the least; read faster, or cancel what is not wanted',
+      ),
     );
     pair.clientSocket.resume();
     await pair.settle();
     await pair.pass(2_000);
     pair.assertNothingLeft();
+  });
+
+  it('that gives credit by a few bytes at a time', async () => {
+    const end = await ServerEnd.ready({ INITIAL_WINDOW_SIZE: 0 });
+    end.handler = (call) => {
+      call.send(Buffer.alloc(100_000));
+    };
+    end.peer.headers(1, request(), { endStream: true });
+    await end.settle();
+    for (let second = 0; second < 22; second += 1) {
+      end.peer.windowUpdate(1, 1);
+      await end.settle();
+      end.clock.advance(1_000);
+    }
+    assertGoAway(
+      await end.transcript(),
+      ErrorCode.ENHANCE_YOUR_CALM,
+      'slow-read: the peer took <n> bytes in 20000 ms by credit of less than 1024, 20480 is the least; read faster, or cancel what is not wanted',
+    );
+    end.clock.advance(2_000);
+    await closeEnd(end);
   });
 
   it('that reads no answer to its pings', async () => {
@@ -294,7 +329,9 @@ describe('a server ends the connection of a peer', () => {
     await pair.pass(1_100);
     assert.match(
       pair.serverClosed?.reason ?? '',
-      listed('<n> replies wait for a peer that does not read'),
+      listed(
+        'response-frames: <n> replies wait for a peer that does not read, <n> is the limit; read what comes',
+      ),
     );
     pair.clientSocket.resume();
     await pair.settle();

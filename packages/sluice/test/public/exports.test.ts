@@ -32,6 +32,7 @@ describe('the package', () => {
       'deflateEncoding',
       'findDetails',
       'gzipEncoding',
+      'limits',
       'memoryBudget',
       'methodOf',
       'registerBalancer',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -81,6 +82,15 @@ describe('listeners', () => {
     for (const channel of channels) assert.equal(String(await channel.unary(PATH, X)), 'x');
     await server.drain();
     assert.deepEqual(server.addresses, []);
+  });
+
+  it('close a connection whose handshake is not done in time, and count it', async () => {
+    const server = echo(running.server({ tls: { ...SERVER_TLS, handshakeTimeout: 20 } }));
+    const { port } = await server.listen({ host: '127.0.0.1' });
+    const socket = net.connect(port, '127.0.0.1');
+    socket.resume();
+    await once(socket, 'close');
+    assert.equal(server.stats().limits['handshake-timeout']?.acted, 1);
   });
 
   it('with TLS of their own do not make the server secure elsewhere', async () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Status } from '#sluice/grpc/status.js';
-import type { LimitName } from '#sluice/transport/admission.js';
+import type { AdmissionLimit } from '#sluice/transport/admission.js';
 import { openCall, RecordedCall } from '../support/client-call.js';
 import { openPair } from '../support/served-pair.js';
 import { TransportPair, type TransportPairOptions } from '../support/transport-pair.js';
@@ -14,7 +14,7 @@ function readyPair(options?: TransportPairOptions): ReturnType<typeof openPair> 
 }
 
 /** The next call is refused by this limit, whose counter and text say so. */
-function assertRefused(pair: TransportPair, name: LimitName, text: RegExp): void {
+function assertRefused(pair: TransportPair, name: AdmissionLimit, text: RegExp): void {
   const { admission, connection } = pair.client;
   const items = connection.loopy.buffer.items;
   const before = admission.readings()[name]?.acted ?? 0;

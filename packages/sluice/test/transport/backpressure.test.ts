@@ -79,7 +79,7 @@ test('a client that stops reading holds a bounded backlog, and new calls are ref
   const late = openCall(pair.client);
   await pair.settle();
   assert.equal(served.length, 120, 'no handler for it');
-  assert.equal(pair.server.intake.acted['queued-bytes'], 1);
+  assert.equal(pair.server.connection.limits.acted.of('queued-bytes'), 1);
   for (const call of calls) call.stream.request(100);
   late.stream.request(1);
   pair.clientSocket.resume();

@@ -79,10 +79,13 @@ test('an acknowledgement without a written ping changes nothing', () => {
   assert.equal(bdp.bdpBytes, 2_000_000);
 });
 
-test('it stops at its limit and pings no more', () => {
+test('it stops at its limit, and samples go on to tell the path', () => {
   const bdp = new BdpEstimator();
   assert.equal(sample(bdp, 0, 10, 100 * MIB), 16 * MIB);
-  assert.equal(bdp.onData(1_000_000), false);
+  assert.equal(sample(bdp, 100, 1, 200 * MIB), 0);
+  assert.equal(bdp.bdpBytes, 16 * MIB);
+  assert.equal(sample(bdp, 200, 0.01, 2), 0);
+  assert.ok(bdp.pathBytes < 16 * MIB);
   const small = new BdpEstimator(100_000);
   assert.equal(sample(small, 0, 10, 90_000), 100_000);
 });
@@ -108,4 +111,83 @@ test('on a path of 100 Mbit/s and 50 ms it covers the path within six round trip
   }
   for (let i = 1; i <= 20; i++) sample(bdp, now + i * 50, 50, path);
   assert.ok(bdp.bdpBytes <= 4 * path, 'it stays near what the path holds');
+});
+
+const MBIT_100 = 12_500; // bytes per ms
+
+/** Pings of a path of `rate` bytes per ms and `leastMs`, kept full by a window of `window()` bytes. */
+function fill(
+  bdp: BdpEstimator,
+  fromMs: number,
+  trips: number,
+  leastMs: number,
+  rate: number,
+  window: () => number,
+): number {
+  let now = fromMs;
+  for (let i = 0; i < trips; i++) {
+    const bytes = Math.max(rate * leastMs, window());
+    // What is more than the path holds waits in front of it.
+    const rttMs = bytes / rate;
+    sample(bdp, now, rttMs, Math.min(window(), bytes));
+    now += rttMs;
+  }
+  return now;
+}
+
+test('the path is what it holds without the queue that a window builds', () => {
+  const bdp = new BdpEstimator();
+  assert.equal(bdp.pathBytes, 0);
+  fill(bdp, 0, 60, 50, MBIT_100, () => 4 * MIB);
+  // The first sample of all is in the queue already; one round trip without it is enough.
+  sample(bdp, 100_000, 50, 2);
+  const path = MBIT_100 * 50;
+  assert.ok(bdp.pathBytes > 1.9 * path && bdp.pathBytes < 2.1 * path, `${bdp.pathBytes}`);
+  const before = bdp.pathBytes;
+  fill(bdp, 101_000, 10, 50, MBIT_100, () => 8 * MIB);
+  assert.equal(Math.round(bdp.pathBytes), Math.round(before), 'a longer queue changes nothing');
+});
+
+test('windows that follow the path double with each round trip until they fill it', () => {
+  const bdp = new BdpEstimator();
+  let trips = 0;
+  let now = 0;
+  while (bdp.pathBytes < 1.99 * MBIT_100 * 50) {
+    now = fill(bdp, now, 1, 50, MBIT_100, () => Math.max(65_535, bdp.pathBytes));
+    trips++;
+    assert.ok(trips <= 6, `${bdp.pathBytes} bytes after ${trips} round trips`);
+  }
+});
+
+test('what came before the ping was written is no part of the rate', () => {
+  const bdp = new BdpEstimator();
+  bdp.onData(1_000_000);
+  bdp.pingWritten(0);
+  bdp.onMoreData(1_000);
+  assert.equal(bdp.onAck(10), 2_002_000);
+  assert.equal(bdp.pathBytes, 2_000);
+});
+
+test('a burst out of the kernel is no rate of the path', () => {
+  const bdp = new BdpEstimator();
+  sample(bdp, 0, 0.1, 100_001);
+  assert.equal(Math.round(bdp.pathBytes), 20_000, 'as if it had taken a millisecond');
+});
+
+test('a slow or busy peer leaves the path, a longer path replaces it after ten seconds', () => {
+  const bdp = new BdpEstimator();
+  sample(bdp, 0, 10, 100_001);
+  assert.equal(bdp.pathBytes, 200_000);
+  // A queue: long round trips at the same rate. Little to send: short ones at none.
+  for (let now = 1_000; now < 60_000; now += 1_000) sample(bdp, now, 200, 2_000_001);
+  for (let now = 60_000; now < 120_000; now += 1_000) sample(bdp, now, 15, 2);
+  assert.equal(bdp.pathBytes, 200_000);
+  for (let now = 120_000; now < 129_000; now += 1_000) sample(bdp, now, 50, 100_001);
+  sample(bdp, 129_000, 10, 2);
+  for (let now = 130_000; now < 139_000; now += 1_000) sample(bdp, now, 100, 100_001);
+  assert.equal(bdp.pathBytes, 200_000, 'nine seconds are not ten');
+  sample(bdp, 139_000, 100, 100_001);
+  assert.equal(bdp.pathBytes, 200_000, '1,000 bytes per ms, 100 ms');
+  sample(bdp, 140_000, 100, 400_001);
+  assert.equal(bdp.pathBytes, 800_000);
 });

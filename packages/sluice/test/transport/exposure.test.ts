@@ -37,7 +37,7 @@ test('many streams shrink the initial window to the floor and no further', async
   await pair.settle();
   assert.deepEqual(late.ends, [Status.UNAVAILABLE]);
   assert.equal(late.unprocessed, true);
-  assert.equal(pair.server.intake.acted['exposure-bytes'], 1);
+  assert.equal(pair.server.connection.limits.acted.of('exposure-bytes'), 1);
   await pair.close();
 });
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorCode } from '#sluice/frames/error-code.js';
 import type { Connection } from '#sluice/transport/connection.js';
-import { pingItem } from '#sluice/transport/control-buffer.js';
+import { pingItem, settingsItem } from '#sluice/transport/control-buffer.js';
 import { Alarm } from '../support/alarm.js';
 import { openCall, type RecordedCall } from '../support/client-call.js';
 import { TransportPair } from '../support/transport-pair.js';
@@ -157,10 +157,25 @@ test('a thousand replies that nobody reads end the connection with ENHANCE_YOUR_
   const closedBy = pair.serverClosed;
   assert.ok(closedBy?.kind === 'connection');
   assert.equal(closedBy.errorCode, ErrorCode.ENHANCE_YOUR_CALM);
-  assert.match(closedBy.reason, /^1000 replies wait/);
+  assert.match(closedBy.reason, /^response-frames: 1000 replies wait/);
   pair.clientSocket.resume();
   await pair.settle();
   assert.match(pair.draining ?? '', /GOAWAY\(ENHANCE_YOUR_CALM\)/);
+  await pair.pass(1_100);
+  pair.assertNothingLeft();
+});
+
+test('SETTINGS whose acknowledgements nobody reads end the connection in the same way', async () => {
+  const pair = await blockedServer(10 * PING_FRAME);
+  for (let i = 0; i < 2_000; i += 1) pair.client.connection.loopy.buffer.put(settingsItem([]));
+  await pair.settle();
+  assert.equal(pair.server.connection.reader.gate, 'closed');
+  await pair.pass(1_100);
+  assert.match(pair.serverClosed?.reason ?? '', /^response-frames: 1000 replies wait/);
+  assert.equal(pair.server.connection.limits.acted.of('response-gate'), 1);
+  assert.equal(pair.server.connection.limits.acted.of('response-frames'), 1);
+  pair.clientSocket.resume();
+  await pair.settle();
   await pair.pass(1_100);
   pair.assertNothingLeft();
 });

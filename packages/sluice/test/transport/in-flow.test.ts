@@ -129,6 +129,26 @@ test('unhold gives back all that was withheld', () => {
   assert.equal(flow.unhold(), 0);
 });
 
+test('a limit that shrinks keeps what was read, and leaves the peer what it has', () => {
+  const flow = new InFlow(1_000);
+  flow.onData(1_000);
+  assert.equal(flow.shrink(flow.onRead(300), 500), 0);
+  assert.equal(flow.limit, 700);
+  assert.equal(flow.available(), 0);
+  assert.equal(flow.shrink(flow.onRead(300), 500), 100, 'the rest of what is due');
+  assert.equal(flow.limit, 500);
+  assert.equal(flow.available(), 100);
+  assert.equal(flow.shrink(flow.onRead(400), 500), 400);
+  assert.equal(flow.available(), 500);
+  assert.equal(flow.shrink(10, 900), 10, 'it is below that already');
+  flow.hold();
+  assert.equal(
+    flow.shrink(10, 100),
+    10,
+    'the reserve of a stream that is held back is not touched',
+  );
+});
+
 test('credit is conserved: both ends agree on the window under random traffic', () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = mulberry32(seed);

@@ -54,6 +54,40 @@ test('a request that a handler holds is charged until the handler is done', asyn
   await pair.close();
 });
 
+test('large request headers are charged until the handler is done and the stream is gone', async () => {
+  const { server } = budgets();
+  const { pair, served } = await openPair({ server: { budget: server } });
+  const large = ['x-large', 'v'.repeat(8_000)];
+  for (const call of [new RecordedCall(), new RecordedCall()]) {
+    const stream = pair.client.newStream(call, '/test/Call', large, -1);
+    stream?.halfClose();
+  }
+  await pair.settle();
+  assert.ok(pair.server.headBytes > 16_000, 'both');
+  assert.ok(server.usedBytes >= CONNECTION_CHARGE + pair.server.headBytes, 'in the budget');
+  const [answered, running] = served;
+  assert.ok(answered !== undefined && running !== undefined);
+  answered.end(Status.OK, '', []);
+  await pair.settle();
+  assert.ok(pair.server.headBytes > 16_000, 'its handler still has them');
+  pair.server.handlerDone(answered);
+  assert.ok(pair.server.headBytes > 8_000 && pair.server.headBytes < 16_000, 'the other one');
+  pair.server.handlerDone(running);
+  assert.ok(pair.server.headBytes > 8_000, 'its stream still has them');
+  running.end(Status.OK, '', []);
+  await pair.settle();
+  assert.equal(pair.server.headBytes, 0);
+  await pair.close();
+});
+
+test('usual request headers are part of what an open call is charged', async () => {
+  const { pair } = await openPair({});
+  openCall(pair.client);
+  await pair.settle();
+  assert.equal(pair.server.headBytes, 0);
+  await pair.close();
+});
+
 test('above its share a connection gets no calls, and is told the limit, its value and the cure', async () => {
   const { server } = budgets();
   const { pair } = await openPair({ server: { budget: server } });
@@ -65,7 +99,7 @@ test('above its share a connection gets no calls, and is told the limit, its val
     refused.details,
     /^refused by the memory-budget limit: \d+ of 1048576 bytes are held by the connections of this process, \d+ by this one, whose share is \d+; read responses sooner, or raise memoryBudget.limitBytes on the server$/,
   );
-  assert.equal(pair.server.intake.acted['memory-budget'], 1);
+  assert.equal(pair.server.connection.limits.acted.of('memory-budget'), 1);
   relieve(pair.server, server);
   const taken = openCall(pair.client);
   await pair.settle();

@@ -66,9 +66,9 @@ test('a message that waits too long for older ones ends its call, which says so'
   assert.match(lines.join('\n'), /HEADERS 3 END_STREAM .*grpc-status=8 /);
   assert.equal(
     end.call(1).events.at(-1),
-    'cancel: refused by the exposure-bytes limit: 100000 bytes are taken by older messages, this one waited 30000 ms; send fewer large messages at once or raise limits.exposureBytes on the server',
+    'cancel: refused by the partial-wait limit: 100000 bytes are taken by older messages, this one waited 30000 ms; send fewer large messages at once or raise limits.exposureBytes on the server',
   );
-  assert.equal(end.transport.intake.acted['exposure-bytes'], 1);
+  assert.equal(end.transport.connection.limits.acted.of('partial-wait'), 1);
   assert.deepEqual(end.call(0).events, []);
   end.peer.rstStream(1, 8);
   await end.settle();

@@ -22,7 +22,7 @@ test('requests that have ended leave room for others, however long their handler
     await end.settle();
   }
   assert.equal(end.calls.length, 200);
-  assert.equal(end.transport.intake.acted['exposure-bytes'], 0);
+  assert.equal(end.transport.connection.limits.acted.of('exposure-bytes'), 0);
   assert.equal(exposureOf(end), 0);
   for (const call of end.calls) call.end();
   await end.finish();

@@ -193,7 +193,7 @@ test('over the stream limit calls are refused, a wrong method too, but not a mal
   ]);
   assert.match(lines[3] ?? '', answered(9, 400, Status.INTERNAL));
   assert.equal(lines[4], 'RST_STREAM 11 REFUSED_STREAM');
-  assert.equal(end.transport.intake.acted.streams, 4);
+  assert.equal(end.transport.connection.limits.acted.of('streams'), 4);
   assert.equal(end.calls.length, 1);
   end.call().end();
   await end.settle();
@@ -240,7 +240,7 @@ test('a header list past the hard limit ends the connection', async () => {
       const many = Array.from({ length: 1_000 }, () => pair).flat();
       peer.headers(1, [...request(), ...many], { endStream: true });
     },
-    [/^GOAWAY 0 ENHANCE_YOUR_CALM a header list of/, 'END'],
+    [/^GOAWAY 0 ENHANCE_YOUR_CALM header-list-hard: a header list of/, 'END'],
   );
 });
 

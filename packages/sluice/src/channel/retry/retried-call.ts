@@ -11,6 +11,7 @@ import type { HeaderFields } from '../../hpack/header-fields.ts';
 import { tellLimit } from '../../transport/connection-events.ts';
 import { limitEvents } from '../../transport/diagnostics.ts';
 import { headCharge, metadataCharge } from '../../transport/head-charge.ts';
+import { countLimit } from '../../transport/limit-table.ts';
 import { checkMessage } from '../../transport/message-check.ts';
 import type { Peer } from '../../transport/peer.ts';
 import { callText, deadlineText, type RetryStall } from '../../transport/stall.ts';
@@ -240,6 +241,7 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
   private outgrow(): void {
     const { host } = this;
     host.counts.committedByBuffer += 1;
+    countLimit('retry-bytes');
     if (limitEvents.hasSubscribers) {
       tellLimit('retry-bytes', host.reading(), 'refused', 'client', host.target);
     }
