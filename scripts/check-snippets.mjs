@@ -214,7 +214,7 @@ function execute(command, args, options) {
 
 /** The pages of the repository, by their paths from the root. */
 function pagesOfRepository() {
-  const pages = ['README.md'];
+  const pages = ['README.md', 'SECURITY.md'];
   for (const name of readdirSync(join(ROOT, 'docs')).sort()) {
     if (name.endsWith('.md')) pages.push(join('docs', name));
   }

@@ -41,6 +41,7 @@ function floatingPromises() {
     '--deny-warnings',
     'packages',
     'bench',
+    'attack',
     'interop',
     'examples',
   );

@@ -33,6 +33,18 @@ const COMMANDS = {
     does: 'real peers in other languages; what is not installed is skipped by name',
     run: program('interop/dist/main.js'),
   },
+  attack: {
+    does: 'hostile peers against Sluice and @grpc/grpc-js; --only N, --json FILE',
+    run: program('attack/dist/main.js'),
+  },
+  fuzz: {
+    does: 'random bytes against every parser; --seconds N, --executions N',
+    run: program('packages/sluice/dist-test/fuzz/main.js'),
+  },
+  soak: {
+    does: 'mixed load with faults; --seconds N',
+    run: program('attack/dist/soak/main.js'),
+  },
   build: {
     does: 'build what is stale, nothing else',
     run: async () => 0,

@@ -1,5 +1,5 @@
-// h2spec, strict, against a Sluice server in a process of its own, in plain text and over TLS: one
-// line of the report for each of its cases. h2spec is built with Go where Go and the module are to
+// h2spec, strict, against a server in a process of its own, Sluice unless another is asked for, in
+// plain text and over TLS: one line of the report for each of its cases. h2spec is built with Go where Go and the module are to
 // be had; else its cases are skipped by name.
 // h2spec follows RFC 7540; where this server is right not to, h2spec-exceptions.ts says why.
 
@@ -21,6 +21,21 @@ const BIN: string = fileURLToPath(new URL('../.build/bin', import.meta.url));
 
 /** The cases of the strict run at that commit; fewer mean that the run ended early. */
 const CASES = 146;
+
+/** The servers it may run against, with the arguments of their processes. */
+const SERVERS: Record<
+  H2specServer,
+  (tls: Certificate | undefined) => readonly [string, ...string[]]
+> = {
+  sluice: (tls) => ['server-process', ...pathsOf(tls)],
+  'grpc-js': (tls) => [
+    'peers/grpc-js-process',
+    ...['server', '--port', '0'],
+    ...(tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key]),
+  ],
+};
+
+export type H2specServer = 'sluice' | 'grpc-js';
 
 /** Milliseconds for a build with a cold cache, and for a run in which every case times out. */
 const BUILD_MS = 180_000;
@@ -100,9 +115,10 @@ async function runOnce(
   binary: string,
   folder: string,
   certificate: Certificate | undefined,
+  name: H2specServer,
 ): Promise<InteropReport> {
   const tls = certificate !== undefined;
-  const server = await LineProcess.start('server-process', ...pathsOf(certificate));
+  const server = await LineProcess.start(...SERVERS[name](certificate));
   try {
     const file = join(folder, tls ? 'tls.xml' : 'plain.xml');
     const target = ['-h', '127.0.0.1', '-p', String(server.port), ...(tls ? ['-t', '-k'] : [])];
@@ -112,7 +128,8 @@ async function runOnce(
       const last = output.trim().split('\n').at(-1) ?? '';
       return [result('', tls, 'fail', `h2spec wrote no report: ${last}`)];
     }
-    return judgeH2spec(parseH2specReport(readFileSync(file, 'utf8')), tls);
+    const cases = parseH2specReport(readFileSync(file, 'utf8'));
+    return judgeH2spec(cases, tls, name === 'sluice' ? H2SPEC_EXCEPTIONS : []);
   } catch (fault) {
     return [result('', tls, 'fail', fault instanceof Error ? fault.message : String(fault))];
   } finally {
@@ -120,8 +137,16 @@ async function runOnce(
   }
 }
 
-/** Runs h2spec twice: plain, then over TLS. */
-export async function runH2spec(onCase: (name: string) => void): Promise<InteropReport> {
+/** Runs h2spec twice: plain, then over TLS. The exceptions are those of Sluice. */
+export async function runH2spec(
+  onCase: (name: string) => void,
+  name: H2specServer = 'sluice',
+): Promise<InteropReport> {
+  const report = await runBoth(onCase, name);
+  return report.map((one) => ({ ...one, server: name }));
+}
+
+async function runBoth(onCase: (name: string) => void, name: H2specServer): Promise<InteropReport> {
   onCase('h2spec: build');
   const binary = findH2spec();
   if ('why' in binary) {
@@ -130,13 +155,13 @@ export async function runH2spec(onCase: (name: string) => void): Promise<Interop
   const folder = mkdtempSync(join(tmpdir(), 'sluice-h2spec-'));
   try {
     onCase('h2spec: plain');
-    const report = await runOnce(binary.path, folder, undefined);
+    const report = await runOnce(binary.path, folder, undefined, name);
     onCase('h2spec: TLS');
     const certificate = makeCertificate(folder);
     if (certificate === undefined) {
       report.push(result('', true, 'skipped', 'no openssl to make a certificate with'));
     } else {
-      report.push(...(await runOnce(binary.path, folder, certificate)));
+      report.push(...(await runOnce(binary.path, folder, certificate, name)));
     }
     return report;
   } finally {

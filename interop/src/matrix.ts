@@ -1,12 +1,12 @@
-// The interop cases between Sluice and every peer, Sluice as client and as server, in plain text and
-// over TLS.
+// The interop cases between Sluice (or another that is asked for) and every peer, as client and as
+// server, in plain text and over TLS.
 // Invariants: a pairing that cannot run is in the report with all of its cases, skipped or failed;
 // one client runs at a time, so that a machine's load fails no case of another.
 
 import type { Certificate } from './certificate.ts';
 import { type PeerServer, runClient, startServer } from './peer-process.ts';
 import { INTEROP_CASES } from './peers/case-names.ts';
-import type { Command, Peer } from './peers.ts';
+import type { Command, Peer, PeerName } from './peers.ts';
 import type { InteropReport, InteropResult } from './report.ts';
 
 /** grpc-go lists our services and builds descriptors of what it is told. */
@@ -24,18 +24,19 @@ interface Pairing {
   readonly cases: readonly string[];
 }
 
-function pairings(peers: readonly Peer[], wanted: Wanted): readonly Pairing[] {
+function pairings(peers: readonly Peer[], wanted: Wanted, middle: PeerName): readonly Pairing[] {
   const all: Pairing[] = [];
   const add = (client: Peer, server: Peer, names: readonly string[]): void => {
     const cases = names.filter((name) => wanted(name, client.name, server.name));
     if (cases.length > 0) all.push({ client, server, cases });
   };
-  const sluice = peers.find(({ name }) => name === 'sluice');
-  if (sluice === undefined) return all;
+  const hub = peers.find(({ name }) => name === middle);
+  if (hub === undefined) return all;
   for (const peer of peers) {
-    add(sluice, peer, INTEROP_CASES);
-    if (peer === sluice) continue;
-    add(peer, sluice, peer.name === 'grpc-go' ? MATRIX_CASES : INTEROP_CASES);
+    add(hub, peer, INTEROP_CASES);
+    if (peer === hub) continue;
+    const reflects = middle === 'sluice' && peer.name === 'grpc-go';
+    add(peer, hub, reflects ? MATRIX_CASES : INTEROP_CASES);
   }
   return all;
 }
@@ -114,8 +115,9 @@ export async function runMatrix(
   certificate: Certificate | undefined,
   wanted: Wanted,
   onPairing: (name: string) => void,
+  middle: PeerName = 'sluice',
 ): Promise<InteropReport> {
-  const chosen = pairings(peers, wanted);
+  const chosen = pairings(peers, wanted, middle);
   const plain = await runWire(chosen, undefined, onPairing);
   if (certificate !== undefined) {
     return [...plain, ...(await runWire(chosen, certificate, onPairing))];

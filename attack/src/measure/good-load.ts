@@ -1,0 +1,71 @@
+// The good client's load: unary calls at an even rate, each timed from the moment it was due, so that
+// a stall of the server is seen whole. Calls never wait for those before them.
+
+import { type ClientRuntime, ECHO } from '../runtimes/runtime.ts';
+import { Latencies } from './latencies.ts';
+
+export interface GoodFigures {
+  readonly calls: number;
+  readonly failures: number;
+  readonly p99Ms: number;
+  /** Of the first failures. */
+  readonly why: readonly string[];
+}
+
+const REQUEST = Buffer.alloc(16, 'g');
+const TIMEOUT_MS = 10_000;
+const REASONS = 3;
+
+export class GoodLoad {
+  private readonly client: ClientRuntime;
+  private latencies = new Latencies();
+  private failures: string[] = [];
+  private underWay: Set<Promise<void>> = new Set();
+  private timer: NodeJS.Timeout | undefined;
+  private due = 0;
+
+  constructor(client: ClientRuntime) {
+    this.client = client;
+  }
+
+  /** @param rps calls a second, until `stop` */
+  start(rps: number): void {
+    this.latencies = new Latencies();
+    this.failures = [];
+    this.due = performance.now();
+    const intervalMs = 1000 / rps;
+    this.timer = setInterval(() => {
+      for (const now = performance.now(); this.due <= now; this.due += intervalMs) {
+        const call = this.call(this.due).finally(() => this.underWay.delete(call));
+        this.underWay.add(call);
+      }
+    }, intervalMs);
+  }
+
+  /** Resolves when every call has ended. */
+  async stop(): Promise<GoodFigures> {
+    clearInterval(this.timer);
+    await Promise.all(this.underWay);
+    return {
+      calls: this.latencies.all.length + this.failures.length,
+      failures: this.failures.length,
+      p99Ms: this.latencies.quantile(0.99),
+      why: [...new Set(this.failures)].slice(0, REASONS),
+    };
+  }
+
+  /** As many calls at a time, one after another, for so long: it makes a process warm. */
+  async warmUp(inFlight: number, ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    const line = async (): Promise<void> => {
+      while (performance.now() < until) await this.client.unary(ECHO, REQUEST, TIMEOUT_MS);
+    };
+    await Promise.all(Array.from({ length: inFlight }, line));
+  }
+
+  private async call(dueMs: number): Promise<void> {
+    const { code, details } = await this.client.unary(ECHO, REQUEST, TIMEOUT_MS);
+    if (code === 0) this.latencies.record(performance.now() - dueMs);
+    else this.failures.push(`${code}: ${details}`);
+  }
+}
