@@ -51,7 +51,7 @@ is, and:
 
 - the process lives, and no error reached it;
 - the peak of its RSS is at most ${GROWTH_MB} MB above its warm idle (closed-loop load, then two forced
-  collections), unless the row says another figure; the second attack peaks at most ${Math.round((SECOND_PEAK_RATIO - 1) * 100)} % above the first;
+  collections, as before each attack), unless the row says another figure; the second attack peaks at most ${Math.round((SECOND_PEAK_RATIO - 1) * 100)} % above the first;
 - no call of the good client fails, and its p99 is at most ${P99_RATIO} x that of the best control run, or ${P99_FLOOR_MS} ms;
 - the event loop never stands more than ${STALL_MS} ms longer than in the best control run;
 - live memory (heapUsed + external after two forced collections) is within ${LIVE_MB} MB of idle ${SETTLE_MS / 1000} s later;

@@ -10,15 +10,21 @@ export interface NegativeCalls {
   readonly port: number;
   readonly requestBytes: number;
   readonly oneByOne: number;
+  /** Milliseconds between those. */
+  readonly restMs: number;
   readonly atOnce: number;
   readonly timeoutMs: number;
 }
 
-serveParent<NegativeCalls>(async ({ runtime, port, requestBytes, oneByOne, atOnce, timeoutMs }) => {
+serveParent<NegativeCalls>(async (command) => {
+  const { runtime, port, requestBytes, oneByOne, restMs, atOnce, timeoutMs } = command;
   const client = await connectTo(runtime, { port });
   const request = Buffer.alloc(requestBytes);
   const ends: CallEnd[] = [];
-  for (let i = 0; i < oneByOne; i += 1) ends.push(await client.unary(ECHO, request, timeoutMs));
+  for (let i = 0; i < oneByOne; i += 1) {
+    if (i > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    ends.push(await client.unary(ECHO, request, timeoutMs));
+  }
   const together = Array.from({ length: atOnce }, () => client.unary(ECHO, request, timeoutMs));
   ends.push(...(await Promise.all(together)));
   client.close();

@@ -2,12 +2,9 @@
 // 'status' event, which every kind has.
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { bytes } from '../bytes-method.ts';
 import { type CallScript, PATHS, SCRIPT_KEY } from './call-script.ts';
 import type { CallEvents, ConnectSettings, OpenCall, SubjectClient } from './subject.ts';
-
-function bytes(value: Buffer): Buffer {
-  return value;
-}
 
 /** What all kinds of calls of grpc-js have in common here. */
 interface EventedCall {

@@ -12,30 +12,15 @@ import {
   type ServiceDefinition,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { bytesMethod } from '../bytes-method.ts';
 import { FOREVER, PATHS, parseScriptHeader, SCRIPT_KEY, type ServerScript } from './call-script.ts';
 import type { HandlerJournal, ServeSettings, SubjectServer } from './subject.ts';
 
-function bytes(value: Buffer): Buffer {
-  return value;
-}
-
-function method(path: string, requestStream: boolean, responseStream: boolean) {
-  return {
-    path,
-    requestStream,
-    responseStream,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
-}
-
 const DEFINITION: ServiceDefinition = {
-  unary: method(PATHS.unary, false, false),
-  clientStreaming: method(PATHS.clientStreaming, true, false),
-  serverStreaming: method(PATHS.serverStreaming, false, true),
-  bidiStreaming: method(PATHS.bidiStreaming, true, true),
+  unary: bytesMethod(PATHS.unary, false, false),
+  clientStreaming: bytesMethod(PATHS.clientStreaming, true, false),
+  serverStreaming: bytesMethod(PATHS.serverStreaming, false, true),
+  bidiStreaming: bytesMethod(PATHS.bidiStreaming, true, true),
 };
 
 /** What all kinds of calls have in common here. */

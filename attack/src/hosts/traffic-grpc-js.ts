@@ -11,6 +11,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { bytes, bytesMethod } from '../bytes-method.ts';
 import { noteArrival } from './arrivals.ts';
 import { isMessage, messageOf } from './payload.ts';
 import {
@@ -22,22 +23,6 @@ import {
   UPLOAD_PATH,
   writeIntake,
 } from './traffic.ts';
-
-function bytes(value: Buffer): Buffer {
-  return value;
-}
-
-function method(path: string, requestStream: boolean, responseStream: boolean) {
-  return {
-    path,
-    requestStream,
-    responseStream,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
-}
 
 function download(call: ServerWritableStream<Buffer, Buffer>): void {
   const { length, count, first } = readOrder(call.request);
@@ -75,9 +60,9 @@ export function serveGrpcJs(host: string): Promise<TrafficServer> {
   const server = new Server();
   server.addService(
     {
-      echo: method(ECHO_PATH, false, false),
-      download: method(DOWNLOAD_PATH, false, true),
-      upload: method(UPLOAD_PATH, true, false),
+      echo: bytesMethod(ECHO_PATH, false, false),
+      download: bytesMethod(DOWNLOAD_PATH, false, true),
+      upload: bytesMethod(UPLOAD_PATH, true, false),
     },
     {
       echo: (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) =>

@@ -33,18 +33,12 @@ export class GoodLoad {
     this.latencies = new Latencies();
     this.failures = [];
     this.due = performance.now();
-    const intervalMs = 1000 / rps;
-    this.timer = setInterval(() => {
-      for (const now = performance.now(); this.due <= now; this.due += intervalMs) {
-        const call = this.call(this.due).finally(() => this.underWay.delete(call));
-        this.underWay.add(call);
-      }
-    }, intervalMs);
+    this.schedule(1000 / rps);
   }
 
   /** Resolves when every call has ended. */
   async stop(): Promise<GoodFigures> {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     await Promise.all(this.underWay);
     return {
       calls: this.latencies.all.length + this.failures.length,
@@ -61,6 +55,20 @@ export class GoodLoad {
       while (performance.now() < until) await this.client.unary(ECHO, REQUEST, TIMEOUT_MS);
     };
     await Promise.all(Array.from({ length: inFlight }, line));
+  }
+
+  /** A timer for each moment: one at an interval drifts, and calls would wait for its next round. */
+  private schedule(everyMs: number): void {
+    this.timer = setTimeout(
+      () => {
+        for (const now = performance.now(); this.due <= now; this.due += everyMs) {
+          const call = this.call(this.due).finally(() => this.underWay.delete(call));
+          this.underWay.add(call);
+        }
+        this.schedule(everyMs);
+      },
+      Math.max(0, this.due - performance.now()),
+    );
   }
 
   private async call(dueMs: number): Promise<void> {

@@ -36,6 +36,8 @@ const PADDING = 255;
 const MOST_WINDOW = 0x7fff_ffff;
 const CALL_MS = 20_000;
 const DEADLINE_EXCEEDED = 4;
+/** Between two calls, as there: a GOAWAY that is on its way is to arrive. */
+const REST_MS = 1_000;
 
 /** What a server does with one request; the request itself is complete. */
 type Answering = (server: NegativeServer, streamId: number) => void;
@@ -228,6 +230,7 @@ async function runCase(negative: NegativeCase, runtime: string): Promise<readonl
       port,
       requestBytes: REQUEST_BYTES,
       oneByOne,
+      restMs: REST_MS,
       atOnce,
       timeoutMs: CALL_MS,
     };

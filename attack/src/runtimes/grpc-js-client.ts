@@ -3,11 +3,8 @@
 // Not here: the load (victim-process.ts).
 
 import { Client, credentials } from '@grpc/grpc-js';
+import { bytes } from '../bytes-method.ts';
 import type { CallEnd, ClientRuntime, ConnectPlan } from './runtime.ts';
-
-function bytes(value: Buffer): Buffer {
-  return value;
-}
 
 export function connectGrpcJs(plan: ConnectPlan): ClientRuntime {
   const { port, trusted, keepaliveMs, maxReceiveMessageLength } = plan;

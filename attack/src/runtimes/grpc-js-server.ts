@@ -14,6 +14,7 @@ import {
   type ServiceDefinition,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { bytesMethod } from '../bytes-method.ts';
 import {
   CHAT,
   compute,
@@ -34,31 +35,15 @@ import {
 type Unary = ServerUnaryCall<Buffer, Buffer>;
 type Done = sendUnaryData<Buffer>;
 
-function bytes(value: Buffer): Buffer {
-  return value;
-}
-
-function method(path: string, requestStream: boolean, responseStream: boolean) {
-  return {
-    path,
-    requestStream,
-    responseStream,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
-}
-
 const DEFINITION: ServiceDefinition = {
-  echo: method(ECHO, false, false),
-  slow: method(SLOW, false, false),
-  payload: method(PAYLOAD, false, false),
-  seen: method(SEEN, false, false),
-  stream: method(STREAM, false, true),
-  stall: method(STALL, true, false),
-  read: method(READ, true, false),
-  chat: method(CHAT, true, true),
+  echo: bytesMethod(ECHO, false, false),
+  slow: bytesMethod(SLOW, false, false),
+  payload: bytesMethod(PAYLOAD, false, false),
+  seen: bytesMethod(SEEN, false, false),
+  stream: bytesMethod(STREAM, false, true),
+  stall: bytesMethod(STALL, true, false),
+  read: bytesMethod(READ, true, false),
+  chat: bytesMethod(CHAT, true, true),
 };
 
 async function writeAll(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type CallOptions as PeerCallOptions,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { bytes } from '../bytes-method.ts';
 import type { CallWatcher } from './ledger.ts';
 import {
   type CallPlan,
@@ -44,10 +45,6 @@ const passing: Interceptor = (options, nextCall): Intercepting =>
       next(metadata, listener);
     },
   });
-
-function bytes(value: Buffer): Buffer {
-  return value;
-}
 
 /** Its gzip, by number. */
 const GZIP = 2;

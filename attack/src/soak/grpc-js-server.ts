@@ -15,6 +15,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { Status } from 'sluice';
+import { bytesMethod } from '../bytes-method.ts';
 import {
   type CallKind,
   FILLER_KEY,
@@ -39,20 +40,8 @@ import { inTime, waitFor } from './turns.ts';
 
 const DRAIN_MS = 15_000;
 
-function bytes(value: Buffer): Buffer {
-  return value;
-}
-
 function definitionOf(path: string, kind: CallKind): ServiceDefinition[string] {
-  return {
-    path,
-    requestStream: isStreaming(kind, 'request'),
-    responseStream: isStreaming(kind, 'response'),
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
+  return bytesMethod(path, isStreaming(kind, 'request'), isStreaming(kind, 'response'));
 }
 
 type AnyCall =
