@@ -173,8 +173,12 @@ export const DRIPPING_CREDIT = 1_024;
 /** Such credits in PROGRESS_WINDOW_MS that show a peer which drips and no application that pauses. */
 export const DRIPS_PER_WINDOW = 20;
 
-/** Milliseconds of dispatching new calls, or of parsing one socket, before others get a turn. */
+/** Milliseconds that a turn of the event loop spends on what arrived, new calls among it, over all
+ * connections (floods of small frames). */
 export const DISPATCH_SLICE_MS = 5;
+
+/** Bytes that a socket gave at once which are parsed also when that slice is spent: a few calls. */
+export const SMALL_CHUNK: number = KIB;
 
 /** Milliseconds over which a peer that owes progress must have taken PROGRESS_BYTES. */
 export const PROGRESS_WINDOW_MS = 20_000;

@@ -7,8 +7,9 @@
 
 import type { Duplex } from 'node:stream';
 import type { FrameReader } from '../frames/frame-reader.ts';
-import { DISPATCH_SLICE_MS, GATE_STANDSTILL_MS } from './limits.ts';
+import { GATE_STANDSTILL_MS } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
+import { type ReadTurn, readTurnOf } from './read-turn.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 
 /** What the reader asks and tells its connection. */
@@ -43,9 +44,7 @@ export class Reader implements WheelTimer {
   private singleChunks: boolean;
   private discarding: boolean;
   private yielding: boolean;
-  /** When chunks began to come one after the other, and the last of them. */
-  private sliceMs: number;
-  private chunkMs: number;
+  private readonly turn: ReadTurn;
   private readonly schedule: Schedule;
 
   constructor(
@@ -70,8 +69,7 @@ export class Reader implements WheelTimer {
     this.singleChunks = false;
     this.discarding = false;
     this.yielding = false;
-    this.sliceMs = this.gateSinceMs;
-    this.chunkMs = this.gateSinceMs;
+    this.turn = readTurnOf(schedule);
     this.schedule = schedule;
   }
 
@@ -97,8 +95,12 @@ export class Reader implements WheelTimer {
     if (!this.singleChunks && !this.listener.gateOpen()) this.frames.hold();
   }
 
-  /** Work of this turn was enough: the rest of the chunk is parsed in the next one. */
-  yieldTurn(): void {
+  /** What is left of the chunk is parsed in the next turn where this one has had its share. */
+  shareTurn(): void {
+    if (this.turn.isSpent(this.wheel.now())) this.yieldTurn();
+  }
+
+  private yieldTurn(): void {
     if (this.yielding) return;
     this.yielding = true;
     this.frames.hold();
@@ -138,20 +140,14 @@ export class Reader implements WheelTimer {
   }
 
   private parse(chunk: Buffer, length: number): boolean {
-    this.share(this.listener.onChunk());
+    const nowMs = this.listener.onChunk();
+    if (!this.resumed && !this.turn.admits(nowMs, length)) this.yieldTurn();
     // Held at the very end of a chunk: the gate may have opened since, with nothing to resume.
     if (!this.yielding && this.listener.gateOpen()) this.frames.release();
     const at = this.frames.read(chunk, 0, length);
     if (at < length) this.hold(chunk, at, length);
     this.listener.onChunkEnd();
     return this.held === undefined;
-  }
-
-  /** Node reads a socket up to 32 times in a turn: 2 MB of the smallest frames are 30 ms of work. */
-  private share(nowMs: number): void {
-    if (this.resumed || nowMs - this.chunkMs > DISPATCH_SLICE_MS) this.sliceMs = nowMs;
-    else if (nowMs - this.sliceMs > DISPATCH_SLICE_MS) this.yieldTurn();
-    this.chunkMs = nowMs;
   }
 
   private hold(chunk: Buffer, at: number, length: number): void {
@@ -165,8 +161,12 @@ export class Reader implements WheelTimer {
   }
 
   private resume(): void {
+    const { held } = this;
+    if (held !== undefined && !this.turn.admits(this.wheel.now(), held.length)) {
+      this.yieldTurn();
+      return;
+    }
     this.frames.release();
-    const held = this.held;
     this.held = undefined;
     if (held !== undefined) {
       this.resumed = true;

@@ -16,7 +16,6 @@ import { DrainSequence } from './drain-sequence.ts';
 import { type ClosingError, connectionError } from './errors.ts';
 import type { LimitName } from './limit-table.ts';
 import {
-  DISPATCH_SLICE_MS,
   HANDSHAKE_TIMEOUT_MS,
   MAX_PREMATURE_RESETS,
   MAX_QUEUED_ITEMS,
@@ -90,7 +89,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   readonly prematureResets: ResetBudget;
   private readonly drainSequence: DrainSequence;
   private settled: boolean;
-  private sliceStart: number;
 
   constructor(listener: ServerTransportListener, options: ServerTransportOptions) {
     this.wheelNext = undefined;
@@ -106,7 +104,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
     this.settled = false;
-    this.sliceStart = 0;
     const { streams } = options.limits;
     const settings = [SettingId.MAX_HEADER_LIST_SIZE, options.maxHeaderList];
     // More than SETTINGS can express is no limit.
@@ -252,9 +249,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.listener.onStream(stream);
     if (endStream) stream.onRemoteEnd();
     // A burst of calls gives the event loop a turn between slices of work.
-    if (this.connection.wheel.now() - this.sliceStart > DISPATCH_SLICE_MS) {
-      this.connection.reader.yieldTurn();
-    }
+    this.connection.reader.shareTurn();
   }
 
   /** Bytes of responses that wait for the peer. */
@@ -299,7 +294,6 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   }
 
   onRead(): void {
-    this.sliceStart = this.connection.nowMs;
     this.keepalive.onRead();
   }
 

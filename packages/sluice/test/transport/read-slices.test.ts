@@ -1,26 +1,30 @@
-// One socket that never stops sending does not keep the event loop: Node reads it many times in one
-// turn, so the reader itself ends its share, and goes on in the next turn where it was.
+// What arrives does not keep the event loop: a turn parses for a slice of time over all connections,
+// and goes on in the next one. What a socket gave that is small goes ahead.
 
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { FrameReader } from '#sluice/frames/frame-reader.js';
-import { DISPATCH_SLICE_MS } from '#sluice/transport/limits.js';
+import { DISPATCH_SLICE_MS, SMALL_CHUNK } from '#sluice/transport/limits.js';
 import { Reader } from '#sluice/transport/reader.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { OPTIONS, Recorder } from '../frames/recorder.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
-const PING = Buffer.from('000008060000000000' + '0000000000000000', 'hex');
+const PING = Buffer.from('0000080600000000000000000000000000', 'hex');
+/** Pings of more than SMALL_CHUNK bytes. */
+const PINGS = Math.floor(SMALL_CHUNK / PING.length) + 1;
+const LARGE = Buffer.concat(Array.from({ length: PINGS }, () => PING));
 
-/** A reader whose chunks each take a millisecond to parse. */
-class Busy {
-  readonly recorder = new Recorder();
-  readonly turns: (() => void)[] = [];
+/** An event loop whose chunks each take a millisecond to parse. */
+class Loop {
   private readonly clock = new VirtualClock();
-  private readonly reader: Reader;
+  private readonly wheel = new TimerWheel(this.clock);
+  private readonly turns: (() => void)[] = [];
+  private readonly schedule = (turn: () => void): unknown => this.turns.push(turn);
 
-  constructor() {
+  reader(): Busy {
+    const recorder = new Recorder();
     const listener = {
       gateOpen: () => true,
       writeBlocked: () => false,
@@ -28,54 +32,95 @@ class Busy {
       onChunk: () => this.clock.now(),
       onChunkEnd: () => this.clock.advance(1),
     };
-    this.reader = new Reader(
-      new PassThrough(),
-      new FrameReader(this.recorder, OPTIONS),
-      listener,
-      new TimerWheel(this.clock),
-      (turn) => this.turns.push(turn),
-    );
-  }
-
-  /** Chunks of one PING each, until the reader asks to wait: how many it took. */
-  push(most: number): number {
-    for (let i = 0; i < most; i += 1) if (!this.reader.push(PING, PING.length)) return i;
-    return most;
-  }
-
-  rest(ms: number): void {
-    this.clock.advance(ms);
+    const frames = new FrameReader(recorder, OPTIONS);
+    const reader = new Reader(new PassThrough(), frames, listener, this.wheel, this.schedule);
+    return new Busy(reader, recorder);
   }
 
   nextTurn(): void {
     for (const turn of this.turns.splice(0)) turn();
   }
+
+  get isQuiet(): boolean {
+    return this.turns.length === 0;
+  }
 }
 
-test('chunks that keep coming are parsed for a slice of time, the next of them a turn later', () => {
-  const busy = new Busy();
-  assert.equal(busy.push(32), DISPATCH_SLICE_MS + 1);
-  assert.equal(busy.recorder.events.length, DISPATCH_SLICE_MS + 1);
-  busy.nextTurn();
-  // The held one was parsed, and the slice begins anew with it.
-  assert.equal(busy.recorder.events.length, DISPATCH_SLICE_MS + 2);
-  assert.equal(busy.push(32), DISPATCH_SLICE_MS);
+class Busy {
+  private readonly reader: Reader;
+  private readonly recorder: Recorder;
+
+  constructor(reader: Reader, recorder: Recorder) {
+    this.reader = reader;
+    this.recorder = recorder;
+  }
+
+  /** Large chunks until the reader asks to wait: how many it took. */
+  push(most: number): number {
+    for (let i = 0; i < most; i += 1) if (!this.reader.push(LARGE, LARGE.length)) return i;
+    return most;
+  }
+
+  pushSmall(): boolean {
+    return this.reader.push(PING, PING.length);
+  }
+
+  /** Large chunks that were parsed; a small one counts as a part of one. */
+  get parsed(): number {
+    return this.recorder.events.length / PINGS;
+  }
+}
+
+/** The first chunk of a slice begins it, and the one that passes it is still parsed. */
+const IN_A_SLICE = DISPATCH_SLICE_MS + 1;
+
+test('large chunks that keep coming are parsed for a slice, the next of them a turn later', () => {
+  const loop = new Loop();
+  const busy = loop.reader();
+  assert.equal(busy.push(32), IN_A_SLICE);
+  assert.equal(busy.parsed, IN_A_SLICE);
+  loop.nextTurn();
+  assert.equal(busy.parsed, IN_A_SLICE + 1);
+  // The held one began the slice.
+  assert.equal(busy.push(32), IN_A_SLICE - 1);
 });
 
-test('a chunk that waited is parsed in the next turn, also when that comes late in its own slice', () => {
-  const busy = new Busy();
-  const taken = busy.push(32);
-  busy.rest(DISPATCH_SLICE_MS - 1);
-  busy.nextTurn();
-  assert.equal(busy.recorder.events.length, taken + 1);
-  assert.equal(busy.turns.length, 0);
+test('the slice of a turn is shared by all connections, and each has its turn', () => {
+  const loop = new Loop();
+  const readers = Array.from({ length: 10 }, () => loop.reader());
+  for (const reader of readers) reader.push(1);
+  assert.equal(readers.filter(({ parsed }) => parsed === 1).length, IN_A_SLICE);
+  loop.nextTurn();
+  assert.ok(readers.every(({ parsed }) => parsed === 1));
 });
 
-test('chunks with time between them never wait', () => {
-  const busy = new Busy();
+test('what did not fit into the slice of a later turn either waits again, in its order', () => {
+  const loop = new Loop();
+  const readers = Array.from({ length: 20 }, () => loop.reader());
+  for (const reader of readers) reader.push(1);
+  const parsed = (): number => readers.filter((reader) => reader.parsed === 1).length;
+  for (const expected of [1, 2, 3]) {
+    assert.equal(parsed(), expected * IN_A_SLICE);
+    assert.ok(readers.slice(0, expected * IN_A_SLICE).every((reader) => reader.parsed === 1));
+    loop.nextTurn();
+  }
+  assert.equal(parsed(), 20);
+});
+
+test('a small chunk is parsed also when the slice is spent', () => {
+  const loop = new Loop();
+  loop.reader().push(32);
+  const good = loop.reader();
+  assert.ok(good.pushSmall());
+  assert.equal(good.parsed, 1 / PINGS);
+});
+
+test('chunks of different turns never wait', () => {
+  const loop = new Loop();
+  const busy = loop.reader();
   for (let i = 0; i < 50; i += 1) {
     assert.equal(busy.push(1), 1);
-    busy.rest(DISPATCH_SLICE_MS + 1);
+    loop.nextTurn();
   }
-  assert.equal(busy.turns.length, 0);
+  assert.ok(loop.isQuiet);
 });
