@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { setPriority } from 'node:os';
 import { createServer as createTlsServer } from 'node:tls';
 import { type AttackName, attackOf, type Hostility, hostilityOf } from './attack.ts';
 import { serveParent } from './parent-link.ts';
@@ -15,10 +16,16 @@ export type AttackerCommand =
   | { readonly ask: 'release' }
   | { readonly ask: 'seen' };
 
+const ATTACKER_NICE = 10;
+
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
 }
+
+// It shares the cores of those it attacks, which a real one does not: what is measured is the server,
+// not who of all these the scheduler lets run.
+setPriority(ATTACKER_NICE);
 
 let seen: Figures = {};
 

@@ -20,12 +20,14 @@ import { tellGoAway, tellReady } from './connection-events.ts';
 import { pingAckItem, settingsAckItem } from './control-buffer.ts';
 import {
   DRIPPING_CREDIT,
+  FRAMES_PER_LOOK,
   HEADER_TABLE_SIZE,
   MAX_CONTINUATIONS,
   MAX_EMPTY_DATA,
   MAX_HEADER_BLOCK,
   MAX_HEADER_LIST_HARD,
   MAX_WINDOW,
+  SMALL_CHUNK,
   TINY_CREDIT,
 } from './limits.ts';
 import { OutState } from './out-stream.ts';
@@ -43,6 +45,8 @@ export class FrameDispatch implements FrameHandler {
   private dataLength: number;
   /** DATA frames without data, beyond those with some. */
   emptyData: number;
+  /** DATA frames until the reader asks whether the turn has had its share. */
+  private framesToShare: number;
 
   constructor(connection: Connection, role: ConnectionRole, maxHeaderList: number) {
     this.connection = connection;
@@ -52,6 +56,7 @@ export class FrameDispatch implements FrameHandler {
     this.current = undefined;
     this.dataLength = 0;
     this.emptyData = 0;
+    this.framesToShare = FRAMES_PER_LOOK;
   }
 
   private expectSettings(): boolean {
@@ -74,6 +79,11 @@ export class FrameDispatch implements FrameHandler {
     this.current = undefined;
     if (this.expectSettings()) return;
     this.dataLength = length;
+    this.framesToShare -= 1;
+    if (this.framesToShare === 0) {
+      this.framesToShare = FRAMES_PER_LOOK;
+      this.connection.reader.shareTurn();
+    }
     // What is padded is judged at its end.
     if ((flags & Flags.PADDED) === 0 && !this.movesData(length, flags)) return;
     if (!this.takeConnectionCredit(length)) return;
@@ -160,6 +170,7 @@ export class FrameDispatch implements FrameHandler {
   onHeaders(streamId: number, flags: number, block: Buffer, start: number, end: number): void {
     if (this.expectSettings()) return;
     const decoded = this.decoder.decode(block, start, end);
+    if (end - start > SMALL_CHUNK) this.connection.reader.shareTurn();
     if (decoded === undefined) {
       this.connection.fail(ErrorCode.COMPRESSION_ERROR, this.decoder.fault);
     } else if (decoded.listSize > MAX_HEADER_LIST_HARD) {

@@ -177,6 +177,9 @@ export const DRIPS_PER_WINDOW = 20;
  * connections (floods of small frames). */
 export const DISPATCH_SLICE_MS = 5;
 
+/** DATA frames of a chunk between two looks at that slice: 64 KiB hold 6,500 of one byte each. */
+export const FRAMES_PER_LOOK = 256;
+
 /** Bytes that a socket gave at once which are parsed also when that slice is spent: a few calls. */
 export const SMALL_CHUNK: number = KIB;
 
