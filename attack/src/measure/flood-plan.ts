@@ -10,6 +10,8 @@ import type { VictimEnds, VictimLoad } from '../victim-process.ts';
 export interface Run {
   /** What the attacker saw. */
   readonly seen: Figures;
+  /** The same, of each time that a short attack was repeated. */
+  readonly repeated: readonly Figures[];
   /** Bytes of RSS at the peak, over the warm idle. */
   readonly growth: number;
   /** MB of live memory over the warm idle when the attack is done and its connections still stand. */

@@ -95,8 +95,10 @@ function runFaults(plan: FloodPlan, measured: FloodMeasured, run: Run, number: n
   if (run.ends !== undefined && run.ends.lost > 0) {
     faults.push(`run ${number}: ${run.ends.lost} calls never ended`);
   }
-  for (const text of plan.judge?.(run, measured.runtime) ?? []) {
-    faults.push(`run ${number}: ${text}`);
+  for (const seen of [run.seen, ...run.repeated]) {
+    for (const text of plan.judge?.({ ...run, seen }, measured.runtime) ?? []) {
+      faults.push(`run ${number}: ${text}`);
+    }
   }
   return faults;
 }

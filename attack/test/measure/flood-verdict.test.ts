@@ -22,6 +22,7 @@ const PLAN: FloodPlan = {
 
 const RUN: Run = {
   seen: { frames: 101 },
+  repeated: [],
   growth: 10 * MB,
   heldMB: 1,
   longestStallMs: 12,
@@ -91,6 +92,12 @@ test("a row's own judge, growth and share of good calls count", () => {
   assert.match(judged({}, {}, { ...PLAN, judge }).why ?? '', /run 1: GOAWAY code 0/);
   assert.equal(judged({}, { growth: 150 * MB }, { ...PLAN, growthMB: 176 }).status, 'held');
   assert.equal(judged({}, { goodFailures: 2 }, { ...PLAN, goodShare: 0.99 }).status, 'held');
+});
+
+test('each time that a short attack was repeated is judged', () => {
+  const judge = ({ seen }: Run) => (seen.frames === 101 ? [] : [`${seen.frames} frames`]);
+  const repeated = [{ frames: 101 }, { frames: 5_000 }];
+  assert.match(judged({}, { repeated }, { ...PLAN, judge }).why ?? '', /run 1: 5000 frames/);
 });
 
 test('counters are asked of Sluice alone', () => {
