@@ -61,6 +61,8 @@ const flood: Attack = async (address) => {
   const stall = await resetAll(address, stallReset(), RESETS);
   await pass(200);
   const slow = await resetAll(address, slowReset(), RESETS);
+  // Its handlers are still at work, and none of the next connection's.
+  await pass(200);
   return {
     resets: stall.streams,
     goAwayCode: stall.goAwayCode,

@@ -55,12 +55,7 @@ export class StatusError extends Error {
    * show nothing of the caller's code.
    */
   static refusal(code: Status, details: string, options?: StatusErrorOptions): StatusError {
-    if (!stackTraceLimitIsWritable()) return new StatusError(code, details, options);
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
-    const error = new StatusError(code, details, options);
-    Error.stackTraceLimit = limit;
-    return error;
+    return withoutStack(() => new StatusError(code, details, options));
   }
 
   /** As `refusal`, for a call that ended with this status and these trailers. */
@@ -109,6 +104,16 @@ function checkMetadata(metadata: object): void {
 function statusMessage(code: Status, details: string): string {
   const start = `${code} ${statusName(code)}`;
   return details === '' ? start : `${start}: ${details}`;
+}
+
+/** Makes an error whose stack would show nothing of anybody's code, and take a kilobyte. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  if (!stackTraceLimitIsWritable()) return make();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = make();
+  Error.stackTraceLimit = limit;
+  return error;
 }
 
 // Under --frozen-intrinsics an assignment would throw.

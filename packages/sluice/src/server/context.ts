@@ -6,7 +6,7 @@ import type { ChildCall, ParentCall } from '../channel/call-options.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import type { MethodKind } from '../grpc/method.ts';
 import { Status } from '../grpc/status.ts';
-import { StatusError } from '../grpc/status-error.ts';
+import { StatusError, withoutStack } from '../grpc/status-error.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import { callText } from '../transport/stall.ts';
@@ -99,7 +99,7 @@ export class ServerContext implements ParentCall {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.cancelReason !== undefined) this.controller.abort(new Error(this.cancelReason));
+      if (this.cancelReason !== undefined) this.controller.abort(reasonOf(this.cancelReason));
     }
     return this.controller.signal;
   }
@@ -185,7 +185,7 @@ export class ServerContext implements ParentCall {
   cancel(reason: string): void {
     if (this.cancelReason !== undefined) return;
     this.cancelReason = reason;
-    this.controller?.abort(new Error(reason));
+    this.controller?.abort(reasonOf(reason));
     const { children } = this;
     this.children = undefined;
     if (children === undefined) return;
@@ -207,4 +207,8 @@ export class ServerContext implements ParentCall {
   trailerFields(): readonly string[] {
     return this.trailing?.toFields() ?? NO_FIELDS;
   }
+}
+
+function reasonOf(text: string): Error {
+  return withoutStack(() => new Error(text));
 }

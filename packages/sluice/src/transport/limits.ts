@@ -174,8 +174,8 @@ export const DRIPPING_CREDIT = 1_024;
 export const DRIPS_PER_WINDOW = 20;
 
 /** Milliseconds that a turn of the event loop spends on what arrived, new calls among it, over all
- * connections (floods of small frames). */
-export const DISPATCH_SLICE_MS = 5;
+ * connections (floods of small frames). A call that waits for its turn waits for up to three. */
+export const DISPATCH_SLICE_MS = 3;
 
 /** DATA frames of a chunk between two looks at that slice: 64 KiB hold 6,500 of one byte each. */
 export const FRAMES_PER_LOOK = 256;
