@@ -87,7 +87,7 @@ test('large chunks that keep coming are parsed for a slice, the next of them a t
 
 test('the slice of a turn is shared by all connections, and each has its turn', () => {
   const loop = new Loop();
-  const readers = Array.from({ length: 10 }, () => loop.reader());
+  const readers = Array.from({ length: 2 * IN_A_SLICE }, () => loop.reader());
   for (const reader of readers) reader.push(1);
   assert.equal(readers.filter(({ parsed }) => parsed === 1).length, IN_A_SLICE);
   loop.nextTurn();
@@ -96,7 +96,7 @@ test('the slice of a turn is shared by all connections, and each has its turn', 
 
 test('what did not fit into the slice of a later turn either waits again, in its order', () => {
   const loop = new Loop();
-  const readers = Array.from({ length: 20 }, () => loop.reader());
+  const readers = Array.from({ length: 4 * IN_A_SLICE }, () => loop.reader());
   for (const reader of readers) reader.push(1);
   const parsed = (): number => readers.filter((reader) => reader.parsed === 1).length;
   for (const expected of [1, 2, 3]) {
@@ -104,7 +104,7 @@ test('what did not fit into the slice of a later turn either waits again, in its
     assert.ok(readers.slice(0, expected * IN_A_SLICE).every((reader) => reader.parsed === 1));
     loop.nextTurn();
   }
-  assert.equal(parsed(), 20);
+  assert.equal(parsed(), 4 * IN_A_SLICE);
 });
 
 test('a small chunk is parsed also when the slice is spent', () => {
