@@ -1,7 +1,7 @@
 // The good client's load: unary calls at an even rate, each timed from the moment it was due, so that
 // a stall of the server is seen whole. Calls never wait for those before them.
 
-import { type ClientRuntime, ECHO } from '../runtimes/runtime.ts';
+import { type ClientRuntime, ECHO, SLOW } from '../runtimes/runtime.ts';
 import { Latencies } from './latencies.ts';
 
 export interface GoodFigures {
@@ -13,6 +13,8 @@ export interface GoodFigures {
 }
 
 const REQUEST = Buffer.alloc(16, 'g');
+/** Milliseconds that a call takes, and bytes behind them that it holds. */
+const SLOW_REQUEST = Buffer.from('20'.padEnd(4_000));
 const TIMEOUT_MS = 10_000;
 const REASONS = 3;
 
@@ -48,11 +50,25 @@ export class GoodLoad {
     };
   }
 
-  /** As many calls at a time, one after another, for so long: it makes a process warm. */
+  /**
+   * Calls in a closed loop for so long: it makes a process warm. Half of the time they take a while,
+   * so that what they hold outlives collections: V8 sizes its young generation by that, and would
+   * else do so in the midst of the first attack.
+   */
   async warmUp(inFlight: number, ms: number): Promise<void> {
+    await this.closedLoop(inFlight, ms / 2, ECHO, REQUEST);
+    await this.closedLoop(2 * inFlight, ms / 2, SLOW, SLOW_REQUEST);
+  }
+
+  private async closedLoop(
+    inFlight: number,
+    ms: number,
+    path: string,
+    request: Buffer,
+  ): Promise<void> {
     const until = performance.now() + ms;
     const line = async (): Promise<void> => {
-      while (performance.now() < until) await this.client.unary(ECHO, REQUEST, TIMEOUT_MS);
+      while (performance.now() < until) await this.client.unary(path, request, TIMEOUT_MS);
     };
     await Promise.all(Array.from({ length: inFlight }, line));
   }

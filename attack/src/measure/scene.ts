@@ -25,7 +25,7 @@ const DEFAULT_SERVE: ServePlan = { limits: { streams: 100, handlers: 100 } };
 /** Seconds that a question other than an attack may take. */
 const PATIENCE = 30;
 const WARM_IN_FLIGHT = 50;
-const WARM_MS = 2_500;
+const WARM_MS = 4_000;
 const GOOD_RPS = 100;
 
 interface Pem {
