@@ -17,7 +17,8 @@ export interface InflationEngine {
   destroy(): unknown;
 }
 
-function tooLarge(maxLength: number): Error {
+/** The error of a message that decompresses to more than it may, as node:zlib has it. */
+export function tooLarge(maxLength: number): Error {
   const error = new RangeError(`it is longer than ${maxLength} bytes`);
   return Object.assign(error, { code: 'ERR_BUFFER_TOO_LARGE' });
 }

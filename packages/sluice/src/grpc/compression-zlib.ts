@@ -5,7 +5,7 @@
 
 import { constants as bufferConstants } from 'node:buffer';
 import * as zlib from 'node:zlib';
-import { type InflationEngine, inflate } from './bounded-inflation.ts';
+import { type InflationEngine, inflate, tooLarge } from './bounded-inflation.ts';
 import type { CodecDone, MessageCodec } from './compression-codec.ts';
 import { zstdClaimedLength, zstdFrameLength } from './compression-zstd.ts';
 
@@ -120,7 +120,10 @@ class ZlibCodec implements MessageCodec {
   decompress(compressed: Uint8Array, maxLength: number): Buffer {
     const options = this.decompressOptions(compressed, maxLength);
     this.checkEnd(compressed);
-    return whole(this.format.decompressSync(compressed, options), compressed.length);
+    const message = whole(this.format.decompressSync(compressed, options), compressed.length);
+    // node:zlib takes no limit of 0.
+    if (message.length > maxLength) throw tooLarge(maxLength);
+    return message;
   }
 
   decompressAsync(compressed: Uint8Array, maxLength: number, done: CodecDone): void {
