@@ -1,6 +1,7 @@
 // The client of a negative HTTP/2 test, in a process of its own: so many calls one after the other,
 // then so many at once. Not here: the servers (rows/25-negative-servers.ts).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { serveParent } from './parent-link.ts';
 import { type CallEnd, connectTo, ECHO } from './runtimes/runtime.ts';
 
@@ -22,7 +23,7 @@ serveParent<NegativeCalls>(async (command) => {
   const request = Buffer.alloc(requestBytes);
   const ends: CallEnd[] = [];
   for (let i = 0; i < oneByOne; i += 1) {
-    if (i > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    if (i > 0) await pause(restMs);
     ends.push(await client.unary(ECHO, request, timeoutMs));
   }
   const together = Array.from({ length: atOnce }, () => client.unary(ECHO, request, timeoutMs));

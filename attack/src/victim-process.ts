@@ -2,6 +2,7 @@
 // calls that a row asks for, and one to a good server, whose calls must not suffer.
 // Not here: how it is judged (measure/).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { GoodLoad } from './measure/good-load.ts';
 import { Meter } from './measure/meter.ts';
 import { serveParent } from './parent-link.ts';
@@ -109,7 +110,7 @@ class HostileCalls {
       this.note(await this.call());
       // Spread around it: thousands of lines are not to call in one turn.
       const restMs = this.load.restMs * (0.5 + Math.random());
-      if (this.going) await new Promise((resolve) => setTimeout(resolve, restMs));
+      if (this.going) await pause(restMs);
     }
   }
 

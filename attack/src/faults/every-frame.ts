@@ -3,6 +3,7 @@
 // Invariant: one break at a time, on a channel of its own; its connection is the first one of that
 // channel, and later ones pass unharmed. Not here: what is said of it all (broken-at-each-frame.ts).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Child } from '../child.ts';
 import { UNAVAILABLE } from './call-script.ts';
 import { type Crew, type CrewServer, handlersOf } from './crew.ts';
@@ -28,10 +29,6 @@ export interface BreakTotals {
 const WITHIN_MS = 1_000;
 const CONVERSE_SECONDS = 60;
 const POLL_MS = 5;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 export class EveryFrame {
   readonly totals: BreakTotals;

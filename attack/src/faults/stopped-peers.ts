@@ -5,6 +5,7 @@
 // Invariant: each pause begins at the end of a frame, so that it finds the load under way.
 // Not here: the host (small-buffers-process.ts), the verdict (34-both-stop-reading.ts).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Child } from '../child.ts';
 import type { RuntimeName } from '../report.ts';
 import { type CallScript, PLAIN } from './call-script.ts';
@@ -122,7 +123,7 @@ class PausingLink {
     const { toServer, toClient } = this.connection;
     while (toServer.bytes === bytes[0] || toClient.bytes === bytes[1]) {
       if (monotonicMs() - sinceMs > WITHIN_MS) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(5);
     }
     this.resumedMs = Math.max(this.resumedMs, monotonicMs() - sinceMs);
   }

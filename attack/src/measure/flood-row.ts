@@ -2,6 +2,7 @@
 // what is left 5 s later, and the legitimate twin.
 // Invariant: a death of the process under attack fails the row and ends it; nothing here outlives it.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AttackName } from '../attack.ts';
 import { ChildDied } from '../child.ts';
 import { type AttackSide, side } from '../report.ts';
@@ -19,10 +20,6 @@ const LEAST_MS = 4_000;
 const TAIL_MS = 500;
 /** Starting, warming up, three controls and the wait for memory. */
 const AROUND_SECONDS = 19;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 async function control(scene: Scene): Promise<{ p99Ms: number; stallMs: number }> {
   await beginAt(scene.target);

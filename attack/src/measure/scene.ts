@@ -3,6 +3,7 @@
 // Not here: the order of the steps (flood-row.ts), what they mean (flood-verdict.ts).
 
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AttackName } from '../attack.ts';
 import { Child } from '../child.ts';
 import type { Figures } from '../report.ts';
@@ -202,7 +203,7 @@ export class ClientScene implements Scene {
       const plan = { ...trusting(port, this.pem) };
       const { runtime } = this.context;
       await this.target.ask({ ask: 'start calls', runtime, plan, load: this.load }, PATIENCE);
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      await pause(seconds * 1000);
       await whileHeld();
       const patience = PATIENCE + this.load.timeoutMs / 1000;
       const ends = await this.target.ask<VictimEnds>({ ask: 'stop calls' }, patience);

@@ -3,6 +3,7 @@
 // limit of handlers, and those that end with it are started anew for every reset.
 // The twin is a client at 5,000 calls a second that cancels every fifth.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { type ConnectionEnd, calmFaults, endOf, streamsTaken } from '../measure/connection-end.ts';
 import { floodRow } from '../measure/flood-row.ts';
@@ -11,7 +12,7 @@ import type { Row } from '../row.ts';
 import { SLOW, STALL } from '../runtimes/runtime.ts';
 import { answersOf } from '../wire/answers.ts';
 import { data, headers, message, requestBlock, rstStream, windowUpdate } from '../wire/frames.ts';
-import { type Address, pass, RawPeer } from '../wire/raw-peer.ts';
+import { type Address, RawPeer } from '../wire/raw-peer.ts';
 
 const RESETS = 20_000;
 const MOST_RESETS = 1_100;
@@ -59,10 +60,10 @@ export function stallReset(): Request {
 
 const flood: Attack = async (address) => {
   const stall = await resetAll(address, stallReset(), RESETS);
-  await pass(200);
+  await pause(200);
   const slow = await resetAll(address, slowReset(), RESETS);
   // Its handlers are still at work, and none of the next connection's.
-  await pass(200);
+  await pause(200);
   return {
     resets: stall.streams,
     goAwayCode: stall.goAwayCode,
@@ -117,7 +118,7 @@ async function callAndCancel(peer: RawPeer, twin: Twin): Promise<void> {
       if (isCancelled) toCancel.push(id);
     }
     if (parts.length > 0) peer.write(Buffer.concat(parts));
-    await pass(2);
+    await pause(2);
   }
   await peer.until(() => answers.open.size === 0 || peer.isOver, 2_000);
 }

@@ -3,6 +3,7 @@
 // Refusals above a limit of streams that the client could not know yet are exempt: a seventh
 // connection has 1,500 of those. The twin's frames are late, not faulty.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { type ConnectionEnd, calmFaults, endOf, streamsTaken } from '../measure/connection-end.ts';
 import { floodRow } from '../measure/flood-row.ts';
@@ -21,7 +22,7 @@ import {
   trailersBlock,
   windowUpdate,
 } from '../wire/frames.ts';
-import { type Address, pass, RawPeer } from '../wire/raw-peer.ts';
+import { type Address, RawPeer } from '../wire/raw-peer.ts';
 
 const STREAMS = 20_000;
 const MOST_RESETS = 1_100;
@@ -101,7 +102,7 @@ const flood: Attack = async (address) => {
     seen[variant] = streams;
     seen[`${variant}Code`] = goAwayCode;
     // Handlers of this connection are gone before the next one counts its own.
-    await pass(100);
+    await pause(100);
   }
   return { ...seen, ...(await openTooEarly(address)) };
 };

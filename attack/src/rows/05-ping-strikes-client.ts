@@ -1,13 +1,13 @@
 // Row 5 against a client: a server that pings far too often and reads the answers. gRPC has no strikes
 // for servers (gRFC A8 is about clients): the client answers, at no cost that matters.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AttackModule, Hostility } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
 import { ECHO } from '../runtimes/runtime.ts';
 import { Flag, FrameType, ping } from '../wire/frames.ts';
 import { emptyAnswer, hearRequests } from '../wire/hostile-server.ts';
-import { pass } from '../wire/raw-peer.ts';
 
 const SECONDS = 3;
 const EACH_MS = 2;
@@ -25,7 +25,7 @@ const pings: Hostility = async (peer, seen) => {
   let sent = 0;
   for (; !peer.isOver && performance.now() < untilMs; sent += 1) {
     peer.write(ping(sent));
-    await pass(EACH_MS);
+    await pause(EACH_MS);
   }
   seen.pings = Number(seen.pings ?? 0) + sent;
   seen.acks = Number(seen.acks ?? 0) + acks;

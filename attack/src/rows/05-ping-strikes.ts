@@ -2,6 +2,7 @@
 // the connection. The twin pings at the allowed interval, and between calls as fast as a client that
 // estimates its bandwidth does: what the server sends forgives the next ping.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { calmFaults, endOf } from '../measure/connection-end.ts';
 import { floodRow } from '../measure/flood-row.ts';
@@ -9,7 +10,7 @@ import type { Row } from '../row.ts';
 import { ECHO, STALL } from '../runtimes/runtime.ts';
 import { answersOf } from '../wire/answers.ts';
 import { data, headers, message, ping, requestBlock } from '../wire/frames.ts';
-import { pass, RawPeer } from '../wire/raw-peer.ts';
+import { RawPeer } from '../wire/raw-peer.ts';
 
 const PINGS = 10_000;
 const STRIKES = 2;
@@ -59,7 +60,7 @@ const allowed: Attack = async (address) => {
   }
   peer.write(headers(2 * TWIN_CALLS + 1, requestBlock(STALL)));
   for (let i = 0; i < TWIN_PINGS && !peer.isOver; i += 1) {
-    await pass(INTERVAL_MS + 100);
+    await pause(INTERVAL_MS + 100);
     if (await peer.fence()) answered += 1;
   }
   const seen = { answered, goAwayCode: endOf(peer) };

@@ -1,13 +1,13 @@
 // Row 12 against a client: a server with window 0 that lets an upload through byte by byte, so that
 // what waits to be sent stays with the client for as long as the server likes.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AttackModule, Hostility } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
 import { READ } from '../runtimes/runtime.ts';
 import { Setting, windowUpdate } from '../wire/frames.ts';
 import { hearRequests, noteLeave } from '../wire/hostile-server.ts';
-import { pass } from '../wire/raw-peer.ts';
 
 const SECONDS = 28;
 const UPLOADS = 100;
@@ -21,7 +21,7 @@ const trickle: Hostility = async (peer, seen) => {
   const startedMs = performance.now();
   while (!peer.isOver && performance.now() - startedMs < SECONDS * 1000) {
     for (const id of ids) peer.write(windowUpdate(id, 1));
-    await pass(EACH_MS);
+    await pause(EACH_MS);
   }
   seen.closedAfterS ??= peer.isOver
     ? Math.round((performance.now() - startedMs) / 100) / 10

@@ -2,13 +2,14 @@
 // which makes a server hold all of it for as long as the peer likes.
 // The twin reads nothing of one stream for 60 s, as an application does that pauses, and then all of it.
 
+import { setTimeout as after } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
 import { ECHO, PAYLOAD, PAYLOAD_BYTES, STREAM } from '../runtimes/runtime.ts';
 import { data, headers, message, requestBlock, Setting, windowUpdate } from '../wire/frames.ts';
 import { RawCalls } from '../wire/raw-calls.ts';
-import { pass, RawPeer } from '../wire/raw-peer.ts';
+import { RawPeer } from '../wire/raw-peer.ts';
 
 const CALLS = 100;
 const CONNECTION_CREDIT = 0x7000_0000;
@@ -48,7 +49,7 @@ function drip(perSecond: number): Attack {
         frames.push(windowUpdate(waiting[given % waiting.length] ?? 0, 1));
       }
       if (frames.length > 0) peer.write(Buffer.concat(frames));
-      await pass(TURN_MS);
+      await after(TURN_MS);
     }
     const seen = {
       closedAfterS: peer.isOver ? Math.round((performance.now() - startedMs) / 100) / 10 : 'never',
@@ -80,7 +81,7 @@ const pause: Attack = async (address) => {
   for (; performance.now() - startedMs < PAUSE_MS && !peer.isOver; id += 2) {
     peer.write(requests(ECHO, id, 1, Buffer.from('echo')));
     if ((await calls.endOf(id))?.grpcStatus === 0) others += 1;
-    await pass(1_000);
+    await after(1_000);
   }
   const pausedAt = peer.dataBytes;
   const whole = MESSAGES * (MESSAGE_BYTES + PREFIX_BYTES);

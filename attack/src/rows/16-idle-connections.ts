@@ -3,12 +3,13 @@
 // What they hold is measured while all of them are open.
 
 import { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
 import { PREFACE } from '../wire/frames.ts';
-import { type Address, openSocket, pass } from '../wire/raw-peer.ts';
+import { type Address, openSocket } from '../wire/raw-peer.ts';
 
 const EACH = 500;
 /** So many at a time, about 1,000 a second: the kernel's queue of connections holds more. */
@@ -64,7 +65,7 @@ async function open(address: Address, kinds: readonly Kind[], closed: number[]):
         opened += 1;
       });
       await Promise.all(sockets);
-      await pass(BATCH_MS);
+      await pause(BATCH_MS);
     }
   }
   return opened;
@@ -78,7 +79,7 @@ function attackBy(kindsOf: (hello: Buffer) => readonly Kind[]): Attack {
     const opened = await open(address, kinds, closed);
     const openMs = performance.now() - startedMs;
     const untilMs = performance.now() + CLOSED_MS + 2 * TOLERANCE_MS;
-    while (closed.length < opened && performance.now() < untilMs) await pass(50);
+    while (closed.length < opened && performance.now() < untilMs) await pause(50);
     return {
       opened,
       openedWithinS: Math.round(openMs / 10) / 100,

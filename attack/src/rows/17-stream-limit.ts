@@ -1,13 +1,14 @@
 // Row 17, 1,000 streams at once where 100 are allowed, whose handlers each block the event loop for
 // 2 ms: 900 are refused, and the event loop goes round between slices of 5 ms.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
 import { ECHO, SLOW } from '../runtimes/runtime.ts';
 import { data, headers, message, requestBlock } from '../wire/frames.ts';
 import { RawCalls } from '../wire/raw-calls.ts';
-import { pass, RawPeer } from '../wire/raw-peer.ts';
+import { RawPeer } from '../wire/raw-peer.ts';
 
 const STREAMS = 1_000;
 const LIMIT = 100;
@@ -56,7 +57,7 @@ const full: Attack = async (address) => {
   }
   const served = calls.count(({ grpcStatus }) => grpcStatus === 0);
   peer.end();
-  await pass(0);
+  await pause(0);
   return { served };
 };
 

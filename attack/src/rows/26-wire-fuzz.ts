@@ -2,6 +2,7 @@
 // the same by their seeds, against a server that a good client uses at the same time.
 // What counts is that it lives, throws nothing, holds no memory, and goes on answering.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
@@ -9,7 +10,7 @@ import { ECHO } from '../runtimes/runtime.ts';
 import { message, requestBlock } from '../wire/frames.ts';
 import { fuzzedConversation } from '../wire/fuzzed-conversation.ts';
 import { Probe } from '../wire/probe.ts';
-import { type Address, openSocket, pass } from '../wire/raw-peer.ts';
+import { type Address, openSocket } from '../wire/raw-peer.ts';
 
 const CONNECTIONS = 6_000;
 const AT_ONCE = 16;
@@ -29,9 +30,9 @@ async function converse(address: Address, seed: number): Promise<void> {
   for (const chunk of fuzzedConversation(seed)) {
     if (closed || !socket.writable) break;
     socket.write(chunk);
-    if (seed % 4 === 0) await pass(0);
+    if (seed % 4 === 0) await pause(0);
   }
-  for (let i = 0; i < 4 && !closed; i += 1) await pass(LINGER_MS / 4);
+  for (let i = 0; i < 4 && !closed; i += 1) await pause(LINGER_MS / 4);
   socket.destroy();
 }
 

@@ -2,6 +2,7 @@
 // only keepalive can tell. Quiet connections and busy ones, cut at different times.
 // The time that is held against the bound is that from the last byte that came through.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { FOREVER, PLAIN, UNAVAILABLE } from '../faults/call-script.ts';
 import { Crew } from '../faults/crew.ts';
 import { FaultProxy, type ProxiedConnection } from '../faults/fault-proxy.ts';
@@ -29,10 +30,6 @@ const KEEPALIVES: Readonly<Record<Direction, Keepalive>> = {
 const QUIET = { ...PLAIN, holdMs: FOREVER };
 const BUSY = { ...PLAIN, kind: 'bidiStreaming', requests: 1_000_000, paced: true } as const;
 const LINK = { delayMs: 50 };
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** Milliseconds from the last byte to the end, by connection; NaN for what has not ended. */
 interface Outcome {

@@ -2,6 +2,7 @@
 // connections go there, the old one drains (GOAWAY) and ends. No call may fail, or run twice.
 // The address stays the same, as behind a balancer of connections.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Child } from '../child.ts';
 import { Crew, type CrewServer, handlersOf } from '../faults/crew.ts';
 import { FaultProxy } from '../faults/fault-proxy.ts';
@@ -15,10 +16,6 @@ const RPS = 500;
 const EACH_MS = 250;
 const DRAIN_SECONDS = 10;
 const LOAD = 'drained';
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 async function drain(server: CrewServer, restart: number): Promise<void> {
   try {

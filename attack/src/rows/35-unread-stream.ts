@@ -2,6 +2,7 @@
 // the windows allow; what the windows do not hold back is kept.
 // Against a server: its answers go to a client that reads nothing from its socket.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule, Hostility } from '../attack.ts';
 import type { FloodPlan } from '../measure/flood-plan.ts';
 import { floodRow } from '../measure/flood-row.ts';
@@ -9,7 +10,7 @@ import type { Row } from '../row.ts';
 import { STREAM } from '../runtimes/runtime.ts';
 import { data, headers, message, requestBlock, Setting, windowUpdate } from '../wire/frames.ts';
 import { hearRequests, responseHeaders } from '../wire/hostile-server.ts';
-import { pass, RawPeer } from '../wire/raw-peer.ts';
+import { RawPeer } from '../wire/raw-peer.ts';
 import { WindowedSender } from '../wire/windowed-sender.ts';
 
 const MESSAGE_BYTES = 65_536;
@@ -66,7 +67,7 @@ const unread: Attack = async (address) => {
     const id = 2 * i + 1;
     peer.write(Buffer.concat([headers(id, block), data(id, request, true)]));
   }
-  await pass(SECONDS * 1000);
+  await pause(SECONDS * 1000);
   const seen = { streams: STREAMS, goAwayCode: peer.goAway?.errorCode ?? 'none' };
   peer.end();
   return seen;

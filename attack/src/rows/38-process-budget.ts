@@ -2,6 +2,7 @@
 // part of which hold as much as they can get, while the others go through the attacks of rows 1 to 12.
 // Who holds more than its share is to get less first; new connections are refused after that.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Figures } from '../report.ts';
@@ -18,7 +19,7 @@ import {
   windowUpdate,
 } from '../wire/frames.ts';
 import { type RawAnswer, RawCalls } from '../wire/raw-calls.ts';
-import { type Address, pass, RawPeer } from '../wire/raw-peer.ts';
+import { type Address, RawPeer } from '../wire/raw-peer.ts';
 import { WindowedSender } from '../wire/windowed-sender.ts';
 import { attacks as rapidReset } from './01-rapid-reset.ts';
 import { attacks as madeYouReset } from './02-made-you-reset.ts';
@@ -111,7 +112,7 @@ const windowless: Holder = async (address, watched) => {
   while (!peer.isOver && watched.leftMs > 0) {
     // As row 12: a byte at a time.
     peer.write(windowUpdate(1, 1));
-    await pass(REST_MS);
+    await pause(REST_MS);
     const nowRefused = calls.count(isRefused);
     watched.noteCalls(nowRefused - refused);
     refused = nowRefused;
@@ -129,7 +130,7 @@ const unread: Holder = async (address, watched) => {
   peer.pause();
   peer.write(windowUpdate(0, LARGEST - FIRST_WINDOW));
   askPayloads(peer);
-  await pass(Math.max(0, watched.leftMs - 500));
+  await pause(Math.max(0, watched.leftMs - 500));
   peer.resume();
   await peer.until(() => peer.isOver || calls.ended === CALLS, Math.max(500, watched.leftMs));
   watched.noteConnection(peer);
@@ -153,7 +154,7 @@ const upload: Holder = async (address, watched) => {
   for (let i = 0; i < UPLOADS && !peer.isOver; i += 1) {
     peer.write(headers(2 * i + 1, block));
     sender.send(2 * i + 1, UPLOAD, false);
-    await pass(5);
+    await pause(5);
   }
   await peer.until(() => peer.isOver, Math.max(0, watched.leftMs));
   watched.noteConnection(peer);
@@ -169,7 +170,7 @@ const metadata: Holder = async (address, watched) => {
   for (let i = 0; i < HEADS && !peer.isOver; i += 1) {
     const value = `${watched.connections}-${i}`.padEnd(LARGE_VALUE, 'v');
     peer.write(headers(2 * i + 1, Buffer.concat([block, field('x-large', value)])));
-    await pass(5);
+    await pause(5);
   }
   await peer.until(() => peer.isOver, Math.max(0, watched.leftMs));
   watched.noteConnection(peer);
@@ -234,7 +235,7 @@ async function lane(watched: Watched, connect: () => Promise<unknown>): Promise<
     } catch {
       watched.failedConnects += 1;
     }
-    if (watched.leftMs > REST_MS) await pass(REST_MS);
+    if (watched.leftMs > REST_MS) await pause(REST_MS);
   }
 }
 

@@ -1,6 +1,7 @@
 // Sluice as the client under attack: one channel with its defaults, and the limits that a row sets.
 // Not here: the load (victim-process.ts).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect, memoryBudget, StatusError } from 'sluice';
 import type { CallEnd, ClientRuntime, ConnectPlan } from './runtime.ts';
 
@@ -36,7 +37,7 @@ export function connectSluice(plan: ConnectPlan): ClientRuntime {
         for await (const answer of channel.serverStreaming(path, request, { timeoutMs })) {
           messages += 1;
           bytes += answer.length;
-          if (!reads) await new Promise((resolve) => setTimeout(resolve, timeoutMs + 100));
+          if (!reads) await pause(timeoutMs + 100);
         }
         return { code: 0, details: '', messages, bytes };
       } catch (error) {

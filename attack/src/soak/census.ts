@@ -4,6 +4,7 @@
 // Not here: streams and handlers, which the runtimes count.
 
 import { readdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 export interface Census {
@@ -92,6 +93,6 @@ export async function settledLeftovers(
   for (;;) {
     const left = leftovers(start, takeCensus(wheel));
     if (left.handles + left.timers === 0 || performance.now() > until) return left;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
 }

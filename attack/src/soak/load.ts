@@ -3,12 +3,13 @@
 // up is closed at once, its calls with it, or after the last of them; every call is in the ledger.
 // Not here: what a call does (plan.ts), how a runtime makes it (sluice-client.ts, grpc-js-client.ts).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Account, Ledger } from './ledger.ts';
 import { planCall } from './plan.ts';
 import type { Ports } from './protocol.ts';
 import type { Random } from './random.ts';
 import type { ChannelPlan, SoakChannel } from './runtime.ts';
-import { after, inTime } from './turns.ts';
+import { inTime } from './turns.ts';
 
 /** Milliseconds between two looks at what is due. */
 const TICK_MS = 10;
@@ -199,7 +200,7 @@ export class Load {
   async closeAll(): Promise<number> {
     await Promise.all(this.slots.map(({ channel }) => channel.stopObserving()));
     const until = performance.now() + CLOSE_MS;
-    while (this.streams() > 0 && performance.now() < until) await after(50);
+    while (this.streams() > 0 && performance.now() < until) await pause(50);
     const streams = this.streams();
     for (const slot of this.slots) this.close(slot);
     await Promise.all(this.closing);

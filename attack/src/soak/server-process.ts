@@ -1,6 +1,7 @@
 // The servers of a soak, in a process of its own: one whose connections end by age, one that stays as
 // it is, one that is drained and started again, and one behind the proxies.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Census,
   settledLeftovers,
@@ -12,7 +13,7 @@ import { liveMB } from './memory.ts';
 import { serveSoak } from './process-link.ts';
 import type { Assignment, Closed, Sampled, ServerCommand, Serving } from './protocol.ts';
 import { type HandlerCount, type ServerPlan, type SoakServer, serverMaker } from './runtime.ts';
-import { after, inTime } from './turns.ts';
+import { inTime } from './turns.ts';
 
 const PLAN: ServerPlan = { port: 0, ages: false, pings: false, interceptors: false };
 
@@ -68,7 +69,7 @@ async function listenAgain(port: number): Promise<SoakServer> {
       return await up({ ...PLAN, port });
     } catch (error) {
       if (attempt === LISTEN_TRIES) throw error;
-      await after(20);
+      await pause(20);
     }
   }
 }
@@ -86,7 +87,7 @@ async function restart(): Promise<void> {
 
 async function quiet(): Promise<void> {
   const until = performance.now() + QUIET_MS;
-  while (handlers.running > 0 && performance.now() < until) await after(20);
+  while (handlers.running > 0 && performance.now() < until) await pause(20);
 }
 
 function streams(): number {
@@ -108,7 +109,7 @@ async function close(): Promise<Closed> {
   clearInterval(observer);
   await quiet();
   const until = performance.now() + SETTLE_MS;
-  while (streams() > 0 && performance.now() < until) await after(50);
+  while (streams() > 0 && performance.now() < until) await pause(50);
   const openStreams = streams();
   const closing = [...fixed, restarted].map((server) => server.close());
   if (!(await inTime(Promise.all([...closing, ...draining]), CLOSE_MS))) {

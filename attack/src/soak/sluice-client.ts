@@ -1,6 +1,7 @@
 // Sluice as a client of a soak: planned calls by promises and by callbacks, and what programs do
 // beside them: a watch of a server's health, figures, listeners for events.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Call,
   type CallListener,
@@ -38,7 +39,6 @@ import {
   RETRY_BACKOFF,
   type SoakChannel,
 } from './runtime.ts';
-import { after } from './turns.ts';
 
 /** Passes on what it is given, with one more metadata field. */
 const passing: ClientInterceptor = (request, next) => {
@@ -136,7 +136,7 @@ async function read(
 ): Promise<void> {
   for await (const message of responses) {
     watcher.onMessage(message.length);
-    if (plan.pauseMs > 0) await after(plan.pauseMs);
+    if (plan.pauseMs > 0) await pause(plan.pauseMs);
   }
 }
 
@@ -229,7 +229,7 @@ class SluiceChannel implements SoakChannel {
       } catch {
         // Its connection ended, as connections do in a soak.
       }
-      if (!signal.aborted) await after(WATCH_AGAIN_MS);
+      if (!signal.aborted) await pause(WATCH_AGAIN_MS);
     }
   }
 

@@ -3,6 +3,7 @@
 // Invariants: it never rejects for what a runtime does, which is an outcome; whatever happens, no
 // process and no proxy is left behind.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { SoakChild } from './child.ts';
 import { Faults } from './faults.ts';
 import type { Sample } from './fit.ts';
@@ -19,7 +20,6 @@ import type {
 } from './protocol.ts';
 import { Random } from './random.ts';
 import type { SoakRuntime } from './runtime.ts';
-import { after } from './turns.ts';
 
 export interface SoakPlan {
   readonly runtime: SoakRuntime;
@@ -147,7 +147,7 @@ class Soak {
     let nextSample = everySeconds;
     let nextRestart = Math.min(RESTART_SECONDS, seconds / 3);
     while (at() < seconds) {
-      await after(1_000 * Math.max(0, Math.min(nextSample, seconds) - at()));
+      await pause(1_000 * Math.max(0, Math.min(nextSample, seconds) - at()));
       await this.sample(at);
       // A pause that took its time must not leave a run without load.
       nextSample = Math.max(nextSample + everySeconds, at() + everySeconds / 2);

@@ -2,9 +2,10 @@
 // pipe first, for on loopback the kernel would take many thousands of small replies by itself.
 // Invariant: nothing is read between `stuff` and `unstuff`. For floods of PING and of SETTINGS.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { STREAM } from '../runtimes/runtime.ts';
 import { data, Flag, headers, message, requestBlock, Setting, windowUpdate } from './frames.ts';
-import { type Address, pass, RawPeer } from './raw-peer.ts';
+import { type Address, RawPeer } from './raw-peer.ts';
 
 const LARGEST = 0x7fff_ffff;
 const FIRST_WINDOW = 65_535;
@@ -30,7 +31,7 @@ async function stuff(address: Address): Promise<RawPeer> {
   const filler = message(Buffer.from(FILLER));
   const parts = [windowUpdate(0, LARGEST - FIRST_WINDOW), headers(1, requestBlock(STREAM))];
   peer.write(Buffer.concat([...parts, data(1, filler, true)]));
-  await pass(FILL_MS);
+  await pause(FILL_MS);
   return peer;
 }
 
@@ -52,7 +53,7 @@ export async function askUnread(
   };
   const startedMs = performance.now();
   await peer.flood(count, make, { batch: 500, withinMs: unreadMs });
-  await pass(Math.max(0, unreadMs - (performance.now() - startedMs)));
+  await pause(Math.max(0, unreadMs - (performance.now() - startedMs)));
   peer.resume();
   await peer.until(() => acks >= count || peer.isOver, 5_000);
   const { goAway, closed } = peer;
