@@ -20,7 +20,6 @@ import {
   MAX_HEADER_LIST,
   MAX_MESSAGE_LENGTH_DEFAULT,
   resolveLimits,
-  type ServerLimits,
 } from '../transport/limits.ts';
 import {
   checkListenTarget,
@@ -35,6 +34,7 @@ import { windowOption } from '../transport/option-checks.ts';
 import { Peer } from '../transport/peer.ts';
 import { refuseConnection } from '../transport/refused-connection.ts';
 import { ServerCallRecord } from '../transport/server-call-record.ts';
+import type { ServerLimitOptions } from '../transport/server-limits.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processStallWatch, type StallSource } from '../transport/stall-watch.ts';
@@ -63,7 +63,8 @@ export class Server {
   private readonly options: ServerOptions;
   private readonly initialStreamWindow: number;
   private readonly initialConnectionWindow: number;
-  private readonly limits: ServerLimits;
+  /** What the options made of the limits. */
+  private readonly limitOptions: ServerLimitOptions;
   private readonly router: Router;
   private readonly load: HandlerLoad;
   private readonly listeners: Listener[];
@@ -87,16 +88,21 @@ export class Server {
       'initialConnectionWindow',
       options.initialConnectionWindow,
     );
-    this.limits = resolveLimits(defaultServerLimits, options.limits);
-    if (options.limits?.handlers === undefined && Number.isFinite(this.limits.streams)) {
-      this.limits.handlers = Math.max(this.limits.handlers, this.limits.streams);
+    const limits = resolveLimits(defaultServerLimits, options.limits);
+    if (options.limits?.handlers === undefined && Number.isFinite(limits.streams)) {
+      limits.handlers = Math.max(limits.handlers, limits.streams);
     }
+    this.limitOptions = {
+      limits,
+      maxHeaderList: options.maxHeaderListBytes ?? MAX_HEADER_LIST,
+      maxReceiveMessageLength: options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT,
+    };
     this.router = new Router(options.interceptors ?? [], {
       maxSendMessageLength: options.maxSendMessageLength,
       compress: options.compress,
     });
     this.load = new HandlerLoad(
-      this.limits.totalHandlers,
+      limits.totalHandlers,
       options.shed,
       queueDelayOf(options.shedQueueDelay),
       options.onHandlerError,
@@ -293,9 +299,7 @@ export class Server {
         socket,
         wheel: processWheel,
         schedule: setImmediate,
-        limits: this.limits,
-        maxHeaderList: options.maxHeaderListBytes ?? MAX_HEADER_LIST,
-        maxReceiveMessageLength: options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT,
+        ...this.limitOptions,
         initialStreamWindow: this.initialStreamWindow,
         initialConnectionWindow: this.initialConnectionWindow,
         staticWindows: options.staticWindows ?? false,
@@ -432,11 +436,7 @@ export class Server {
 
   /** Every queue, window and limit as it stands; cheap enough for ten times a second. */
   stats(): RuntimeStats {
-    const { limits, options } = this;
-    const maxHeaderList = options.maxHeaderListBytes ?? MAX_HEADER_LIST;
-    const maxReceiveMessageLength = options.maxReceiveMessageLength ?? MAX_MESSAGE_LENGTH_DEFAULT;
-    const set = { limits, maxHeaderList, maxReceiveMessageLength };
-    return serverStats(this.stateNow, this.live, set, this.acted, this.load);
+    return serverStats(this.stateNow, this.live, this.limitOptions, this.acted, this.load);
   }
 
   /**
