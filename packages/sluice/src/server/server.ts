@@ -33,6 +33,7 @@ import { memoryBudget } from '../transport/memory-budget.ts';
 import { windowOption } from '../transport/option-checks.ts';
 import { Peer } from '../transport/peer.ts';
 import { refuseConnection } from '../transport/refused-connection.ts';
+import { ResetWatch } from '../transport/reset-watch.ts';
 import { ServerCallRecord } from '../transport/server-call-record.ts';
 import type { ServerLimitOptions } from '../transport/server-limits.ts';
 import type { ServerStream } from '../transport/server-stream.ts';
@@ -75,6 +76,7 @@ export class Server {
   private drainListeners: readonly (() => void)[];
   /** Of limits, on connections that are closed and before there was one. */
   private readonly acted: LimitCounts;
+  private readonly resets: ResetWatch;
   private tls: ServerTlsOptions | undefined;
   private stateNow: 'idle' | 'listening' | 'draining' | 'closed';
   private drainingSinceMs: number | undefined;
@@ -115,6 +117,7 @@ export class Server {
     this.closeWaiters = [];
     this.drainListeners = [];
     this.acted = new LimitCounts();
+    this.resets = new ResetWatch();
     this.tls = options.tls;
     this.stateNow = 'idle';
   }
@@ -306,6 +309,7 @@ export class Server {
         keepalive: options.keepalive ?? {},
         minPingIntervalMs: options.minPingIntervalMs,
         permitPingsWithoutStream: options.permitPingsWithoutStream ?? false,
+        resets: this.resets,
       },
     );
     const { id, sinceMs } = transport.connection;

@@ -11,12 +11,7 @@ import { limitEvents } from './diagnostics.ts';
 import { GlitchBudget } from './glitch-budget.ts';
 import { LimitCounts } from './limit-counts.ts';
 import { type LimitName, limits } from './limit-table.ts';
-import {
-  GLITCH_BURST,
-  GLITCHES_PER_SECOND,
-  MAX_CAUSED_RESETS,
-  PREMATURE_RESET_AGE_MS,
-} from './limits.ts';
+import { GLITCH_BURST, GLITCHES_PER_SECOND, PREMATURE_RESET_AGE_MS } from './limits.ts';
 import { ResetBudget } from './reset-budget.ts';
 import type { TransportStream } from './transport-stream.ts';
 
@@ -82,9 +77,10 @@ export class ConnectionLimits {
   private readonly connection: Connection;
   private readonly role: ConnectionRole;
 
-  constructor(connection: Connection, role: ConnectionRole) {
+  /** @param causedResets that it begins with */
+  constructor(connection: Connection, role: ConnectionRole, causedResets: number) {
     this.acted = new LimitCounts();
-    this.causedResets = new ResetBudget(MAX_CAUSED_RESETS);
+    this.causedResets = new ResetBudget(causedResets);
     this.glitches = new GlitchBudget();
     this.lateBytes = 0;
     this.connection = connection;
@@ -106,12 +102,18 @@ export class ConnectionLimits {
   reading(name: LimitName): LimitReading {
     return (
       this.role.ownReading(name) ?? {
-        value: connectionLimitValue(name, this.role),
+        value: this.valueOf(name),
         unit: limits[name].unit,
         depth: connectionLimitDepth(name, this.connection),
         acted: this.acted.of(name),
       }
     );
+  }
+
+  private valueOf(name: LimitName): number {
+    // New connections of a server may begin with less.
+    if (name === 'caused-resets') return this.causedResets.allowed;
+    return connectionLimitValue(name, this.role);
   }
 
   /** A limit past which the connection ends. */

@@ -37,6 +37,7 @@ import {
   CONNECTION_CHARGE,
   DEFAULT_WINDOW,
   LINGER_MS,
+  MAX_CAUSED_RESETS,
   MAX_CONTINUATIONS,
   MAX_FRAME,
   MAX_HEADER_BLOCK,
@@ -110,6 +111,8 @@ export interface ConnectionOptions extends CreditOptions {
   readonly maxHeaderList: number;
   /** Bytes that may be queued before new calls wait; writers of streams leave half of it to them. */
   readonly queuedBytes: number;
+  /** Resets for its faults that the peer begins with; default MAX_CAUSED_RESETS. */
+  readonly causedResets?: number | undefined;
   /** Default the one of this process. */
   readonly budget?: MemoryBudget | undefined;
 }
@@ -198,7 +201,7 @@ export class Connection
     this.batch = new WriteBatch(options.socket, this);
     this.loopy = new LoopyWriter(this.batch, this, options.schedule);
     this.loopy.buffer.shareAbove = options.queuedBytes / 2;
-    this.limits = new ConnectionLimits(this, role);
+    this.limits = new ConnectionLimits(this, role, options.causedResets ?? MAX_CAUSED_RESETS);
     this.pingsOut = 0;
     this.dispatch = new FrameDispatch(this, role, options.maxHeaderList);
     this.frames = new FrameReader(this.dispatch, {
@@ -484,7 +487,8 @@ export class Connection
     const { partials, unread } = this.credit;
     const queued = buffer.bytes + buffer.partWritten + this.batch.socketBytes;
     const calls = this.streams.size * STREAM_CHARGE + this.role.heldBytes();
-    return CONNECTION_CHARGE + queued + partials.bytes + Math.ceil(unread * UNREAD_FACTOR) + calls;
+    const read = this.reader.waitingBytes + partials.bytes + Math.ceil(unread * UNREAD_FACTOR);
+    return CONNECTION_CHARGE + queued + read + calls;
   }
 
   get progressBytes(): number {

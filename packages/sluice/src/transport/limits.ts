@@ -23,7 +23,7 @@ export const MAX_WRITE: number = 64 * KIB;
 /** Bytes that may wait in the socket's own backlog (`writableLength`), which has no limit itself. */
 export const MAX_SOCKET_BACKLOG: number = 256 * KIB;
 
-/** Bytes one turn of loopy may write before other work gets the event loop again. */
+/** Bytes that a turn of the event loop writes, over all connections, before other work gets it again. */
 export const MAX_TURN_BYTES: number = MIB;
 
 /** Bytes a stream's writer may have waiting before its writes ask it to pause. */
@@ -142,6 +142,18 @@ export const MAX_PREMATURE_RESETS = 1_000;
 /** Resets that faults of the peer make us send, beyond the same (CVE-2025-8671). */
 export const MAX_CAUSED_RESETS = 1_000;
 
+/** Connections closed for their resets from which on new ones begin with WARY_RESETS. */
+export const WARY_CLOSES = 10;
+
+/** How many of those are forgotten each second. */
+export const WARY_CLOSES_PER_SECOND = 1;
+
+/** And how many are remembered: a minute after the last one, new connections have all again. */
+export const MAX_WARY_CLOSES = 70;
+
+/** Resets that a new connection begins with meanwhile; more than most clients have open at once. */
+export const WARY_RESETS = 100;
+
 /** Resets that a long history of completed calls may have paid for: a mass timeout is no attack. */
 export const MAX_EARNED_RESETS = 10_000;
 
@@ -175,13 +187,16 @@ export const DRIPS_PER_WINDOW = 20;
 
 /** Milliseconds that a turn of the event loop spends on what arrived, new calls among it, over all
  * connections (floods of small frames). A call that waits for its turn waits for up to three. */
-export const DISPATCH_SLICE_MS = 3;
+export const DISPATCH_SLICE_MS = 2;
 
 /** DATA frames of a chunk between two looks at that slice: 64 KiB hold 6,500 of one byte each. */
 export const FRAMES_PER_LOOK = 256;
 
 /** Bytes that a socket gave at once which are parsed also when that slice is spent: a few calls. */
 export const SMALL_CHUNK: number = KIB;
+
+/** Calls of such a chunk beyond its first: with one a turn, a client at 100 a second would queue. */
+export const CALLS_AHEAD = 3;
 
 /** Milliseconds over which a peer that owes progress must have taken PROGRESS_BYTES. */
 export const PROGRESS_WINDOW_MS = 20_000;

@@ -17,15 +17,10 @@ import { HpackEncoder } from '../hpack/encoder.ts';
 import { ControlBuffer, ControlKind } from './control-buffer.ts';
 import { writeControlFrame } from './control-frames.ts';
 import { type DataItem, NO_PREFIX, writeItemBytes } from './data-item.ts';
-import {
-  DEFAULT_WINDOW,
-  HEADER_TABLE_SIZE,
-  MAX_FRAME,
-  MAX_TURN_BYTES,
-  MAX_WINDOW,
-} from './limits.ts';
+import { DEFAULT_WINDOW, HEADER_TABLE_SIZE, MAX_FRAME, MAX_WINDOW } from './limits.ts';
 import { OutState, type OutStream, StreamList } from './out-stream.ts';
 import type { WriteBatch } from './write-batch.ts';
+import { type WriteTurn, writeTurnOf } from './write-turn.ts';
 
 /** What loopy tells its connection. Called on loopy's turn; must not throw. */
 export interface LoopyListener {
@@ -65,6 +60,7 @@ export class LoopyWriter {
   private readonly batch: WriteBatch;
   private readonly listener: LoopyListener;
   private readonly schedule: Schedule;
+  private readonly writeTurn: WriteTurn;
   private readonly run: () => void;
   private scheduled: boolean;
   private blocked: boolean;
@@ -85,6 +81,7 @@ export class LoopyWriter {
     this.batch = batch;
     this.listener = listener;
     this.schedule = schedule;
+    this.writeTurn = writeTurnOf(schedule);
     this.run = () => this.turn();
     this.scheduled = false;
     this.blocked = false;
@@ -271,7 +268,8 @@ export class LoopyWriter {
     this.scheduled = false;
     if (this.stopped) return;
     this.listener.onTurn();
-    const until = this.batch.bytesWritten + MAX_TURN_BYTES;
+    const from = this.batch.bytesWritten;
+    const until = from + this.writeTurn.allowed;
     while (this.hasWork() && this.batch.bytesWritten < until) {
       if (this.batch.blocked) {
         this.blocked = true;
@@ -284,6 +282,7 @@ export class LoopyWriter {
       this.processData();
     }
     this.batch.flush();
+    this.writeTurn.note(this.batch.bytesWritten - from);
     if (this.blocked || !this.hasWork()) this.buffer.park();
     else this.wake();
     this.listener.onTurnEnd();

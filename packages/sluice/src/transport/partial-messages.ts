@@ -18,6 +18,8 @@ export class PartialMessages implements WheelTimer {
   private readonly wheel: TimerWheel;
   // In order of age; a Map keeps it, and holds since when a stream has waited, or -1.
   private readonly waits: Map<TransportStream, number>;
+  /** How many of them wait. */
+  private waiting: number;
 
   constructor(wheel: TimerWheel) {
     this.wheelNext = undefined;
@@ -27,6 +29,7 @@ export class PartialMessages implements WheelTimer {
     this.bytes = 0;
     this.wheel = wheel;
     this.waits = new Map();
+    this.waiting = 0;
   }
 
   /** Bytes of the stream were taken: its message grew, was completed, or the next one began. */
@@ -35,7 +38,7 @@ export class PartialMessages implements WheelTimer {
     const held = messages.partialLength > 0 ? messages.heldBytes : 0;
     this.bytes += held - inFlow.partial;
     inFlow.partial = held;
-    if (held === 0) this.waits.delete(stream);
+    if (held === 0) this.forget(stream);
     else if (!this.waits.has(stream)) this.waits.set(stream, NOT_WAITING);
   }
 
@@ -43,6 +46,11 @@ export class PartialMessages implements WheelTimer {
   remove(stream: TransportStream): void {
     this.bytes -= stream.inFlow.partial;
     stream.inFlow.partial = 0;
+    this.forget(stream);
+  }
+
+  private forget(stream: TransportStream): void {
+    this.goOn(stream);
     this.waits.delete(stream);
   }
 
@@ -61,6 +69,7 @@ export class PartialMessages implements WheelTimer {
     if (this.waits.get(stream) !== NOT_WAITING) return;
     const now = this.wheel.now();
     this.waits.set(stream, now);
+    this.waiting += 1;
     if (this.wheelSlot < 0) this.wheel.add(this, now + PARTIAL_WAIT_MS);
   }
 
@@ -79,11 +88,15 @@ export class PartialMessages implements WheelTimer {
 
   /** The stream gets credit again. */
   goOn(stream: TransportStream): void {
-    if (this.waits.has(stream)) this.waits.set(stream, NOT_WAITING);
+    const since = this.waits.get(stream);
+    if (since === undefined || since === NOT_WAITING) return;
+    this.waits.set(stream, NOT_WAITING);
+    this.waiting -= 1;
   }
 
   /** Streams that wait, the oldest first, as long as `take` finds room for them. */
   resume(take: (stream: TransportStream) => boolean): void {
+    if (this.waiting === 0) return;
     for (const [stream, since] of this.waits) {
       if (since === NOT_WAITING) continue;
       if (!take(stream)) return;

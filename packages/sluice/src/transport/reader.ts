@@ -7,7 +7,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { FrameReader } from '../frames/frame-reader.ts';
-import { GATE_STANDSTILL_MS } from './limits.ts';
+import { CALLS_AHEAD, GATE_STANDSTILL_MS, SMALL_CHUNK } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
 import { type ReadTurn, readTurnOf } from './read-turn.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
@@ -44,6 +44,8 @@ export class Reader implements WheelTimer {
   private singleChunks: boolean;
   private discarding: boolean;
   private yielding: boolean;
+  /** Looks at the slice that a small chunk is spared. */
+  private ahead: number;
   private readonly turn: ReadTurn;
   private readonly schedule: Schedule;
 
@@ -69,12 +71,18 @@ export class Reader implements WheelTimer {
     this.singleChunks = false;
     this.discarding = false;
     this.yielding = false;
+    this.ahead = 0;
     this.turn = readTurnOf(schedule);
     this.schedule = schedule;
   }
 
   get gate(): 'open' | 'closed' {
     return this.closed ? 'closed' : 'open';
+  }
+
+  /** Bytes that have come and are not parsed yet: of a chunk that is held, and behind it. */
+  get waitingBytes(): number {
+    return (this.held?.length ?? 0) + this.socket.readableLength;
   }
 
   /**
@@ -97,7 +105,9 @@ export class Reader implements WheelTimer {
 
   /** What is left of the chunk is parsed in the next turn where this one has had its share. */
   shareTurn(): void {
-    if (this.turn.isSpent(this.wheel.now())) this.yieldTurn();
+    if (!this.turn.isSpent(this.wheel.now())) return;
+    if (this.ahead === 0) this.yieldTurn();
+    else this.ahead -= 1;
   }
 
   private yieldTurn(): void {
@@ -144,6 +154,7 @@ export class Reader implements WheelTimer {
     if (!this.resumed && !this.turn.admits(nowMs, length)) this.yieldTurn();
     // Held at the very end of a chunk: the gate may have opened since, with nothing to resume.
     if (!this.yielding && this.listener.gateOpen()) this.frames.release();
+    this.ahead = length <= SMALL_CHUNK ? CALLS_AHEAD : 0;
     const at = this.frames.read(chunk, 0, length);
     if (at < length) this.hold(chunk, at, length);
     this.listener.onChunkEnd();

@@ -80,7 +80,10 @@ export function serverReading(
 ): LimitReading | undefined {
   if (!OWN.includes(name)) return undefined;
   return {
-    value: serverLimitValue(name, transport),
+    value:
+      name === 'premature-resets'
+        ? transport.prematureResets.allowed
+        : serverLimitValue(name, transport),
     unit: limits[name].unit,
     depth: serverLimitDepth(name, transport),
     acted: transport.connection.limits.acted.of(name),

@@ -17,6 +17,7 @@ import { type ClosingError, connectionError } from './errors.ts';
 import type { LimitName } from './limit-table.ts';
 import {
   HANDSHAKE_TIMEOUT_MS,
+  MAX_CAUSED_RESETS,
   MAX_PREMATURE_RESETS,
   MAX_QUEUED_ITEMS,
   PREMATURE_RESET_AGE_MS,
@@ -30,6 +31,7 @@ import { PingPolicy } from './ping-policy.ts';
 import type { RequestHead } from './request-head.ts';
 import { RequestIntake } from './request-intake.ts';
 import { ResetBudget } from './reset-budget.ts';
+import { ResetWatch } from './reset-watch.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { ServerKeepalive, type ServerKeepaliveOptions } from './server-keepalive.ts';
 import { serverReading } from './server-limits.ts';
@@ -59,6 +61,8 @@ export interface ServerTransportOptions {
   readonly minPingIntervalMs: number | undefined;
   /** Pings without open streams are held to the same interval, not to 2 h. */
   readonly permitPingsWithoutStream: boolean;
+  /** Of the server, over its connections; default one that has seen nothing. */
+  readonly resets?: ResetWatch | undefined;
   /** Default the one of this process. */
   readonly budget?: MemoryBudget | undefined;
 }
@@ -87,6 +91,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
   readonly pings: PingPolicy;
   /** Resets by the client of calls that had not ended. */
   readonly prematureResets: ResetBudget;
+  private readonly resets: ResetWatch;
   private readonly drainSequence: DrainSequence;
   private settled: boolean;
 
@@ -104,6 +109,8 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.maxReceiveMessageLength = options.maxReceiveMessageLength;
     this.maxHeaderList = options.maxHeaderList;
     this.settled = false;
+    this.resets = options.resets ?? new ResetWatch();
+    const nowMs = options.wheel.now();
     const { streams } = options.limits;
     const settings = [SettingId.MAX_HEADER_LIST_SIZE, options.maxHeaderList];
     // More than SETTINGS can express is no limit.
@@ -122,11 +129,12 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       staticWindows: options.staticWindows,
       exposureBytes: options.limits.exposureBytes,
       queuedBytes: options.limits.queuedBytes,
+      causedResets: this.resets.allowed(MAX_CAUSED_RESETS, nowMs),
       budget: options.budget,
     });
     this.headers = new ResponseHeaders(this.connection.loopy.encoder);
     this.pings = new PingPolicy(options.minPingIntervalMs, options.permitPingsWithoutStream);
-    this.prematureResets = new ResetBudget(MAX_PREMATURE_RESETS);
+    this.prematureResets = new ResetBudget(this.resets.allowed(MAX_PREMATURE_RESETS, nowMs));
     this.drainSequence = new DrainSequence(options.wheel, {
       sendGoAway: (lastStreamId, reason) => this.connection.announceEnd(lastStreamId, reason),
       sendPing: (high, low) => {
@@ -150,7 +158,7 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
       },
       options.keepalive,
     );
-    options.wheel.add(this, options.wheel.now() + HANDSHAKE_TIMEOUT_MS);
+    options.wheel.add(this, nowMs + HANDSHAKE_TIMEOUT_MS);
   }
 
   /** The handshake took too long. */
@@ -343,6 +351,10 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     this.connection.wheel.remove(this);
     this.keepalive.stop();
     this.drainSequence.stop();
+    const { acted } = this.connection.limits;
+    if (acted.of('premature-resets') + acted.of('caused-resets') > 0) {
+      this.resets.noteClosed(this.connection.wheel.now());
+    }
     this.listener.onClosed(this, error);
   }
 

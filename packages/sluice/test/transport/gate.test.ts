@@ -37,6 +37,21 @@ test('fifty queued replies pause the reader before the next frame; writing them 
   await pair.close();
 });
 
+test('what has come and waits to be parsed is in the account of the connection', async () => {
+  const pair = new TransportPair();
+  await pair.settle();
+  const { connection } = pair.client;
+  const before = connection.heldBytes();
+  ask(pair.server.connection, 120);
+  pair.serverTurns.run();
+  await pair.clientTurns.deliver();
+  assert.equal(connection.reader.waitingBytes, 70 * PING_FRAME);
+  assert.equal(connection.heldBytes() - before, 70 * PING_FRAME);
+  await pair.settle();
+  assert.equal(connection.heldBytes(), before);
+  await pair.close();
+});
+
 test('below fifty the gate stays open', async () => {
   const pair = new TransportPair();
   await pair.settle();

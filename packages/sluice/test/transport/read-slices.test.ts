@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { FrameReader } from '#sluice/frames/frame-reader.js';
-import { DISPATCH_SLICE_MS, SMALL_CHUNK } from '#sluice/transport/limits.js';
+import { CALLS_AHEAD, DISPATCH_SLICE_MS, SMALL_CHUNK } from '#sluice/transport/limits.js';
 import { Reader } from '#sluice/transport/reader.js';
 import { TimerWheel } from '#sluice/transport/timer-wheel.js';
 import { OPTIONS, Recorder } from '../frames/recorder.js';
@@ -65,6 +65,18 @@ class Busy {
     return this.reader.push(PING, PING.length);
   }
 
+  /** A few calls in one small chunk; each asks whether its turn is over, as a new call does. */
+  pushCalls(count: number): boolean {
+    this.recorder.onEvent = () => this.reader.shareTurn();
+    const calls = Buffer.concat(Array.from({ length: count }, () => PING));
+    return this.reader.push(calls, calls.length);
+  }
+
+  /** Frames that were parsed. */
+  get frames(): number {
+    return this.recorder.events.length;
+  }
+
   /** Large chunks that were parsed; a small one counts as a part of one. */
   get parsed(): number {
     return this.recorder.events.length / PINGS;
@@ -113,6 +125,16 @@ test('a small chunk is parsed also when the slice is spent', () => {
   const good = loop.reader();
   assert.ok(good.pushSmall());
   assert.equal(good.parsed, 1 / PINGS);
+});
+
+test('a few calls of a small chunk go ahead together, what is more of them a turn later', () => {
+  const loop = new Loop();
+  loop.reader().push(32);
+  const good = loop.reader();
+  assert.ok(!good.pushCalls(CALLS_AHEAD + 3));
+  assert.equal(good.frames, CALLS_AHEAD + 1);
+  loop.nextTurn();
+  assert.equal(good.frames, CALLS_AHEAD + 3);
 });
 
 test('chunks of different turns never wait', () => {
