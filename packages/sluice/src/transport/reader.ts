@@ -7,7 +7,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { FrameReader } from '../frames/frame-reader.ts';
-import { CALLS_AHEAD, GATE_STANDSTILL_MS, SMALL_CHUNK } from './limits.ts';
+import { CALLS_AHEAD, DISPATCH_SLICE_MS, GATE_STANDSTILL_MS, SMALL_CHUNK } from './limits.ts';
 import type { Schedule } from './loopy-writer.ts';
 import { type ReadTurn, readTurnOf } from './read-turn.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
@@ -46,6 +46,8 @@ export class Reader implements WheelTimer {
   private yielding: boolean;
   /** Looks at the slice that a small chunk is spared. */
   private ahead: number;
+  /** When the chunk began to be parsed, ms. */
+  private chunkMs: number;
   private readonly turn: ReadTurn;
   private readonly schedule: Schedule;
 
@@ -72,6 +74,7 @@ export class Reader implements WheelTimer {
     this.discarding = false;
     this.yielding = false;
     this.ahead = 0;
+    this.chunkMs = 0;
     this.turn = readTurnOf(schedule);
     this.schedule = schedule;
   }
@@ -105,8 +108,10 @@ export class Reader implements WheelTimer {
 
   /** What is left of the chunk is parsed in the next turn where this one has had its share. */
   shareTurn(): void {
-    if (!this.turn.isSpent(this.wheel.now())) return;
-    if (this.ahead === 0) this.yieldTurn();
+    const nowMs = this.wheel.now();
+    if (!this.turn.isSpent(nowMs)) return;
+    // Not for calls whose own handlers take long: those wait for each other.
+    if (this.ahead === 0 || nowMs - this.chunkMs > DISPATCH_SLICE_MS) this.yieldTurn();
     else this.ahead -= 1;
   }
 
@@ -155,6 +160,7 @@ export class Reader implements WheelTimer {
     // Held at the very end of a chunk: the gate may have opened since, with nothing to resume.
     if (!this.yielding && this.listener.gateOpen()) this.frames.release();
     this.ahead = length <= SMALL_CHUNK ? CALLS_AHEAD : 0;
+    this.chunkMs = nowMs;
     const at = this.frames.read(chunk, 0, length);
     if (at < length) this.hold(chunk, at, length);
     this.listener.onChunkEnd();

@@ -106,7 +106,7 @@ test('a stream window that overflows resets the stream with FLOW_CONTROL_ERROR o
   await end.finish();
 });
 
-test('a burst of calls is dispatched in slices of 5 ms, one turn each', async () => {
+test('a burst of calls is whose handlers take their time is dispatched one in each turn', async () => {
   const end = await ServerEnd.ready();
   end.handler = (call) => {
     end.clock.advance(6);
