@@ -17,6 +17,7 @@ export interface Run {
   /** MB of live memory over the warm idle when the attack is done and its connections still stand. */
   readonly heldMB: number;
   readonly longestStallMs: number;
+  /** Of one attack, where it was repeated. */
   readonly cpuMs: number;
   /** Handlers running at the most; of a server. */
   readonly handlersMost: number;

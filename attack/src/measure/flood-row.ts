@@ -72,7 +72,7 @@ async function attackOnce(scene: Scene, plan: FloodPlan, idle: Settled): Promise
     growth: peak - idle.rss,
     heldMB: (live - idle.live) / 1e6,
     longestStallMs,
-    cpuMs,
+    cpuMs: cpuMs / seen.length,
     handlersMost,
     goodP99Ms: good.p99Ms,
     goodFailures: good.failures,

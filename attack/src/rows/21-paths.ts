@@ -4,7 +4,7 @@
 import type { Attack, AttackModule } from '../attack.ts';
 import { floodRow } from '../measure/flood-row.ts';
 import type { Row } from '../row.ts';
-import { ECHO, SEEN } from '../runtimes/runtime.ts';
+import { ECHO, SEEN, SLOW } from '../runtimes/runtime.ts';
 import { message, requestBlock } from '../wire/frames.ts';
 import { askEach, Probe, type Variant } from '../wire/probe.ts';
 
@@ -67,6 +67,9 @@ export const PATHS: readonly Variant[] = [
   ...ALIASES.map((path) => variant(path, [UNIMPLEMENTED])),
 ];
 
+/** What the row and the good client, which warms the server up, call by their right names. */
+const SERVED: readonly string[] = [ECHO, SEEN, SLOW];
+
 async function pathsSeen(probe: Probe): Promise<readonly string[]> {
   const answer = await probe.ask(requestBlock(SEEN), message(Buffer.alloc(0)));
   // JSON that our own server in the other process made.
@@ -92,7 +95,7 @@ const paths: Attack = async (address) => {
     asked,
     control: control.text,
     goAwayCode: probe.peer.goAway?.errorCode ?? 'none',
-    interceptorSaw: seenPaths.filter((path) => path !== ECHO && path !== SEEN).join(', '),
+    interceptorSaw: seenPaths.filter((path) => !SERVED.includes(path)).join(', '),
     interceptorWorks: seenPaths.includes(ECHO) ? 'yes' : 'no',
   };
   probe.end();
