@@ -48,7 +48,7 @@ const CONDITIONS = `## What a flood must leave alone
 Server, attacker and a good client (100 unary calls a second) are processes of their own. Control runs
 without the attack stand before, between and after two attacks. The attacker shares two cores with those it
 attacks, as no real one does, so it runs at nice 10; an attack that
-is over sooner is repeated for 4 s. A flood row is held when its own bar is, and:
+is over sooner is repeated for 4 s, 0.1 s apart. A flood row is held when its own bar is, and:
 
 - the process lives, and no error reached it;
 - the peak of its RSS is at most ${GROWTH_MB} MB above its warm idle (closed-loop load, then two forced
