@@ -66,7 +66,10 @@ test('responses to two clients with wide windows leave the event loop after 1 Mi
   }
   await first.settle();
   assert.ok(written().every((bytes) => bytes > 3 * MESSAGE.length));
-  for (const { calls } of ends) calls[0]?.end();
+  for (const { calls, transport } of ends) {
+    calls[0]?.end();
+    transport.close('the test is over');
+  }
   await first.settle();
   for (const end of ends) await end.finish();
 });
