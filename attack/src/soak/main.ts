@@ -37,12 +37,11 @@ process.once('SIGINT', () => {
   process.exit(130);
 });
 main().then(
-  (code) => {
-    process.exitCode = code;
-  },
+  // Not left to itself: after broken connections Node may wait for a request that never ends.
+  (code) => process.exit(code),
   (error: unknown) => {
     endSoakChildren();
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   },
 );
