@@ -21,6 +21,7 @@ import { CONNECTION_LIMITS } from './connection-limits.ts';
 import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { type ClosingError, connectionError } from './errors.ts';
+import type { Schedule } from './event-loop.ts';
 import { headCharge, metadataCharge } from './head-charge.ts';
 import type { InboundWindow } from './inbound-window.ts';
 import type { LimitCounts } from './limit-counts.ts';
@@ -32,7 +33,7 @@ import {
   STREAMS_BEFORE_SETTINGS,
 } from './limits.ts';
 import { namesOf } from './listener.ts';
-import type { LoopyWriter, Schedule } from './loopy-writer.ts';
+import type { LoopyWriter } from './loopy-writer.ts';
 import type { MemoryAccount } from './memory-account.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { OutState, type OutStream } from './out-stream.ts';

@@ -31,6 +31,7 @@ import {
   ioError,
   streamError,
 } from './errors.ts';
+import type { Schedule } from './event-loop.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
 import type { LimitName } from './limit-table.ts';
 import {
@@ -47,7 +48,7 @@ import {
   UNREAD_FACTOR,
 } from './limits.ts';
 import { namesOf, type SocketNames } from './listener.ts';
-import { type LoopyListener, type LoopyState, LoopyWriter, type Schedule } from './loopy-writer.ts';
+import { type LoopyListener, type LoopyState, LoopyWriter } from './loopy-writer.ts';
 import { MemoryAccount, type MemoryHolder } from './memory-account.ts';
 import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import { OutState, type OutStream } from './out-stream.ts';

@@ -17,6 +17,7 @@ import { HpackEncoder } from '../hpack/encoder.ts';
 import { ControlBuffer, ControlKind } from './control-buffer.ts';
 import { writeControlFrame } from './control-frames.ts';
 import { type DataItem, NO_PREFIX, writeItemBytes } from './data-item.ts';
+import type { Schedule } from './event-loop.ts';
 import { DEFAULT_WINDOW, HEADER_TABLE_SIZE, MAX_FRAME, MAX_WINDOW } from './limits.ts';
 import { OutState, type OutStream, StreamList } from './out-stream.ts';
 import type { WriteBatch } from './write-batch.ts';
@@ -39,9 +40,6 @@ export interface LoopyListener {
 }
 
 export type LoopyState = 'parked' | 'running' | 'blocked-on-socket';
-
-/** Runs a callback in the check phase of this turn; injected by tests. */
-export type Schedule = (callback: () => void) => void;
 
 export class LoopyWriter {
   readonly encoder: HpackEncoder;

@@ -4,10 +4,9 @@
 // Invariant: the first chunk of a turn is always taken, so that each turn makes progress; small chunks
 // are taken even when the slice is spent, so that a peer with one call waits behind no flood.
 
+import { onePerLoop, type Schedule } from './event-loop.ts';
 import { DISPATCH_SLICE_MS, SMALL_CHUNK } from './limits.ts';
-import type { Schedule } from './loopy-writer.ts';
 
-/** One for each event loop. */
 export class ReadTurn {
   private isOpen: boolean;
   private sinceMs: number;
@@ -38,14 +37,7 @@ export class ReadTurn {
   }
 }
 
-const turns = new WeakMap<Schedule, ReadTurn>();
-
-/** The one of an event loop, which the way into its next turn stands for. */
-export function readTurnOf(schedule: Schedule): ReadTurn {
-  let turn = turns.get(schedule);
-  if (turn === undefined) {
-    turn = new ReadTurn(schedule);
-    turns.set(schedule, turn);
-  }
-  return turn;
-}
+/** The one of an event loop. */
+export const readTurnOf: (schedule: Schedule) => ReadTurn = onePerLoop(
+  (schedule) => new ReadTurn(schedule),
+);

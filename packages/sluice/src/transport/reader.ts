@@ -7,8 +7,8 @@
 
 import type { Duplex } from 'node:stream';
 import type { FrameReader } from '../frames/frame-reader.ts';
+import type { Schedule } from './event-loop.ts';
 import { CALLS_AHEAD, DISPATCH_SLICE_MS, GATE_STANDSTILL_MS, SMALL_CHUNK } from './limits.ts';
-import type { Schedule } from './loopy-writer.ts';
 import { type ReadTurn, readTurnOf } from './read-turn.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 

@@ -14,6 +14,7 @@ import { pingItem } from './control-buffer.ts';
 import type { DataItem } from './data-item.ts';
 import { DrainSequence } from './drain-sequence.ts';
 import { type ClosingError, connectionError } from './errors.ts';
+import type { Schedule } from './event-loop.ts';
 import type { LimitName } from './limit-table.ts';
 import {
   HANDSHAKE_TIMEOUT_MS,
@@ -24,7 +25,6 @@ import {
   type ServerLimits,
   SMALL_HEADER_LIST,
 } from './limits.ts';
-import type { Schedule } from './loopy-writer.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { OutStream } from './out-stream.ts';
 import { PingPolicy } from './ping-policy.ts';

@@ -3,10 +3,9 @@
 // Invariant: each connection may write MAX_WRITE in a turn, whatever the others wrote, so that each
 // makes progress and a small response waits behind no large one.
 
+import { onePerLoop, type Schedule } from './event-loop.ts';
 import { MAX_TURN_BYTES, MAX_WRITE } from './limits.ts';
-import type { Schedule } from './loopy-writer.ts';
 
-/** One for each event loop. */
 export class WriteTurn {
   private left: number;
   private readonly schedule: Schedule;
@@ -34,14 +33,7 @@ export class WriteTurn {
   }
 }
 
-const turns = new WeakMap<Schedule, WriteTurn>();
-
-/** The one of an event loop, which the way into its next turn stands for. */
-export function writeTurnOf(schedule: Schedule): WriteTurn {
-  let turn = turns.get(schedule);
-  if (turn === undefined) {
-    turn = new WriteTurn(schedule);
-    turns.set(schedule, turn);
-  }
-  return turn;
-}
+/** The one of an event loop. */
+export const writeTurnOf: (schedule: Schedule) => WriteTurn = onePerLoop(
+  (schedule) => new WriteTurn(schedule),
+);

@@ -3,8 +3,8 @@
 
 import type { Connection } from '#sluice/transport/connection.js';
 import { feedFromData } from '#sluice/transport/connector.js';
+import type { Schedule } from '#sluice/transport/event-loop.js';
 import { defaultServerLimits } from '#sluice/transport/limits.js';
-import type { Schedule } from '#sluice/transport/loopy-writer.js';
 import type { MemoryBudget } from '#sluice/transport/memory-budget.js';
 import type { ServerStream, ServerStreamListener } from '#sluice/transport/server-stream.js';
 import {

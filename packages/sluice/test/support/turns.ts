@@ -2,7 +2,7 @@
 // test says so, and `settle` turns until sockets and transports have nothing left to do.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Schedule } from '#sluice/transport/loopy-writer.js';
+import type { Schedule } from '#sluice/transport/event-loop.js';
 
 /** Turns of Node's own loop in which nothing may happen before things count as quiet. */
 const QUIET_TURNS = 3;
