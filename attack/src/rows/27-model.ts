@@ -26,7 +26,12 @@ async function run({ runtime, progress }: RowContext): Promise<AttackSide> {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.test.js'));
   const startedMs = performance.now();
   const { code, output } = await runProgram({
-    args: ['--test', '--test-reporter=tap', ...files.map((name) => join(FOLDER, name))],
+    args: [
+      '--test',
+      '--test-reporter=tap',
+      `--test-concurrency=${files.length}`,
+      ...files.map((name) => join(FOLDER, name)),
+    ],
     env: { SLUICE_MODEL_RUNS: String(RUNS) },
     withinMs: WITHIN_MS,
     progress,
