@@ -15,9 +15,16 @@ const FOLDER: string = fileURLToPath(
 const RUNS = 100_000;
 const WITHIN_MS = 45 * 60_000;
 
-/** The faults that a report of Node's test runner has, in TAP. */
+/** The faults that a report of Node's test runner has, in TAP, with the first line of their errors. */
 function faultsIn(output: string): string[] {
-  return [...output.matchAll(/^\s*not ok \d+ - (.*)$/gm)].map((found) => found[1] ?? '');
+  return output
+    .split(/^\s*not ok \d+ - /m)
+    .slice(1)
+    .map((fault) => {
+      const name = fault.slice(0, fault.indexOf('\n'));
+      const why = /^\s*error: (?:\|-\s*)?(.*)$/m.exec(fault)?.[1];
+      return why === undefined ? name : `${name}: ${why}`;
+    });
 }
 
 async function run({ runtime, progress }: RowContext): Promise<AttackSide> {
