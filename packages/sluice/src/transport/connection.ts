@@ -224,17 +224,15 @@ export class Connection
     this.destroyed = false;
     this.schedule = options.schedule;
     this.memory = new MemoryAccount(options.budget ?? memoryBudget, this, this.loopy.buffer);
-    this.opening(options);
     this.credit = new ReceiveCredit(this, options);
+    this.opening(options.settings);
     this.listen();
   }
 
-  private opening(options: ConnectionOptions): void {
-    const window = options.initialStreamWindow;
+  private opening(settings: readonly number[]): void {
+    const window = this.credit.inbound.announced;
     const entries =
-      window === DEFAULT_WINDOW
-        ? options.settings
-        : [...options.settings, SettingId.INITIAL_WINDOW_SIZE, window];
+      window === DEFAULT_WINDOW ? settings : [...settings, SettingId.INITIAL_WINDOW_SIZE, window];
     if (!this.server) this.loopy.buffer.put(prefaceItem());
     this.loopy.buffer.put(settingsItem(entries));
   }

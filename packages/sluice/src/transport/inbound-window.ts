@@ -17,7 +17,7 @@ const GROW_INTERVAL_MS = 1_000;
 const RESERVE = 0.25;
 
 export class InboundWindow {
-  /** Bytes; what the user asked for, and what new streams get while few are open. */
+  /** Bytes; what the user asked for, or what fits one stream, and what new streams get while few are open. */
   readonly configured: number;
   /** Bytes; the last SETTINGS_INITIAL_WINDOW_SIZE sent. */
   announced: number;
@@ -41,17 +41,19 @@ export class InboundWindow {
 
   /**
    * @param limit bytes, of exposure
-   * @param configured bytes, the user's initial stream window
+   * @param wanted bytes, the user's initial stream window
    */
-  constructor(limit: number, configured: number) {
-    this.configured = configured;
-    this.announced = configured;
-    this.enforced = Math.max(DEFAULT_WINDOW, configured);
+  constructor(limit: number, wanted: number) {
     this.extra = 0;
     this.open = 0;
     this.admitted = 0;
     this.limit = limit;
-    this.floor = Math.min(WINDOW_FLOOR, configured);
+    this.floor = Math.min(WINDOW_FLOOR, wanted);
+    // The first stream may use all that the first SETTINGS say.
+    const configured = this.fitting(wanted, 1);
+    this.configured = configured;
+    this.announced = configured;
+    this.enforced = Math.max(DEFAULT_WINDOW, configured);
     this.reserve = limit === Number.POSITIVE_INFINITY ? 0 : limit * RESERVE;
     this.unacknowledged = [configured];
     this.acknowledged = DEFAULT_WINDOW;
@@ -80,15 +82,14 @@ export class InboundWindow {
 
   /** The initial window to announce now, or 0 to leave it. Call when streams opened or closed. */
   adjust(nowMs: number): number {
-    let next = this.announced;
-    while (next > this.floor && this.tooMuch(next)) next = Math.max(this.floor, next >>> 1);
+    let next = this.fitting(this.announced, this.open);
     if (
       this.open * next * 8 <= this.limit &&
       next < this.configured &&
       nowMs - this.changedAt >= GROW_INTERVAL_MS
     ) {
       const grown = Math.min(this.configured, next * 2);
-      if (!this.tooMuch(grown)) next = grown;
+      if (!this.tooMuch(grown, this.open)) next = grown;
     }
     if (next === this.announced) return 0;
     this.changedAt = nowMs;
@@ -97,9 +98,16 @@ export class InboundWindow {
     return next;
   }
 
+  /** The window, or so often the half of it that so many streams leave enough to busy ones. */
+  private fitting(window: number, open: number): number {
+    let next = window;
+    while (next > this.floor && this.tooMuch(next, open)) next = Math.max(this.floor, next >>> 1);
+    return next;
+  }
+
   /** Whether initial windows of this size leave too little of the limit to busy streams. */
-  private tooMuch(window: number): boolean {
-    const possible = this.open * window;
+  private tooMuch(window: number, open: number): boolean {
+    const possible = open * window;
     return possible * 2 > this.limit || possible + this.extra > this.limit;
   }
 

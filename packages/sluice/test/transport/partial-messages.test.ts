@@ -41,7 +41,7 @@ test('large messages at once hold no more than the limit, one, and the windows, 
 });
 
 test('a message that waits too long for older ones ends its call, which says so', async () => {
-  const end = await ServerEnd.ready({}, { limits: { exposureBytes: 100_000 } });
+  const end = await ServerEnd.ready({}, { limits: { exposureBytes: 131_070 } });
   // Two messages that never come whole: the first may hold what it likes, the second has to wait.
   const part = framed('x'.repeat(300_000)).subarray(0, 65_535);
   for (const id of [1, 3]) {
@@ -66,7 +66,7 @@ test('a message that waits too long for older ones ends its call, which says so'
   assert.match(lines.join('\n'), /HEADERS 3 END_STREAM .*grpc-status=8 /);
   assert.equal(
     end.call(1).events.at(-1),
-    'cancel: refused by the partial-wait limit: 100000 bytes are taken by older messages, this one waited 30000 ms; send fewer large messages at once or raise limits.exposureBytes on the server',
+    'cancel: refused by the partial-wait limit: 131070 bytes are taken by older messages, this one waited 30000 ms; send fewer large messages at once or raise limits.exposureBytes on the server',
   );
   assert.equal(end.transport.connection.limits.acted.of('partial-wait'), 1);
   assert.deepEqual(end.call(0).events, []);
