@@ -28,8 +28,8 @@ export type CallCredentials = (call: CredentialsRequest) => Metadata | Promise<M
 export function combineCredentials(...all: readonly CallCredentials[]): CallCredentials {
   return async (call) => {
     const merged = new Metadata();
-    for (const made of await Promise.all(all.map((credentials) => credentials(call)))) {
-      merged.merge(checked(made));
+    for (const made of await Promise.all(all.map((one) => asked(one, call)))) {
+      merged.merge(made);
     }
     return merged;
   };
@@ -48,9 +48,17 @@ export async function credentialFields(
   const host = authority.endsWith(':443') ? authority.slice(0, -4) : authority;
   const serviceUrl = `https://${host}${path.slice(0, path.lastIndexOf('/'))}`;
   const call: CredentialsRequest = { path, authority, serviceUrl };
-  const [first, second] = await Promise.all([common?.(call), own?.(call)]);
-  const fields = first === undefined ? NO_FIELDS : checked(first).toFields();
-  return second === undefined ? fields : [...fields, ...checked(second).toFields()];
+  const [first, second] = await Promise.all([
+    common && asked(common, call),
+    own && asked(own, call),
+  ]);
+  const fields = first === undefined ? NO_FIELDS : first.toFields();
+  return second === undefined ? fields : [...fields, ...second.toFields()];
+}
+
+// What one throws at once must not leave the promise of another to nobody.
+async function asked(credentials: CallCredentials, call: CredentialsRequest): Promise<Metadata> {
+  return checked(await credentials(call));
 }
 
 const NO_FIELDS: readonly string[] = [];

@@ -43,6 +43,29 @@ describe('call credentials', () => {
     assert.deepEqual([...metadata], [['key', 'a']]);
   });
 
+  it('that fail later end no process, whatever another throws at once', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (error: unknown): void => void rejections.push(error);
+    process.on('unhandledRejection', onRejection);
+    const atOnce = (): never => {
+      throw new StatusError(Status.UNAVAILABLE, 'at once');
+    };
+    for (const isCombined of [false, true]) {
+      let failLate = (_error: Error): void => {};
+      const late = new Promise<Metadata>((_resolve, reject) => {
+        failLate = reject;
+      });
+      const channel = await vault(isCombined ? {} : { credentials: () => late });
+      const credentials = isCombined ? combineCredentials(() => late, atOnce) : atOnce;
+      const { details } = await failureOf(channel.unary(PATH, X, { credentials }));
+      assert.equal(details, 'at once');
+      failLate(new Error('later'));
+      await new Promise(setImmediate);
+    }
+    process.off('unhandledRejection', onRejection);
+    assert.deepEqual(rejections, []);
+  });
+
   it('are told the call and the audience of its service', async () => {
     const channel = await vault({ authority: 'localhost:443' });
     const told: CredentialsRequest[] = [];
