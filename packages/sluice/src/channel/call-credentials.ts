@@ -63,9 +63,10 @@ async function asked(credentials: CallCredentials, call: CredentialsRequest): Pr
 
 const NO_FIELDS: readonly string[] = [];
 
-function checked(made: Metadata): Metadata {
+function checked(made: unknown): Metadata {
   if (made instanceof Metadata) return made;
-  throw new TypeError(`they gave ${made === null ? 'null' : typeof made} instead of Metadata`);
+  const kind = made === undefined ? 'nothing' : made === null ? 'null' : typeof made;
+  throw new TypeError(`they gave ${kind} instead of Metadata`);
 }
 
 // What these say about a request only its server can know (gRFC A54).
