@@ -101,7 +101,11 @@ describe('call credentials', () => {
       () => JSON.parse('{}'),
       '16 call credentials failed: they gave object instead of Metadata',
     ],
-    ['nothing', () => [][0], '16 call credentials failed: they gave nothing instead of Metadata'],
+    [
+      'nothing',
+      () => JSON.parse('[]')[0],
+      '16 call credentials failed: they gave nothing instead of Metadata',
+    ],
     [
       'a key of the protocol',
       () => new Metadata({ 'grpc-timeout': '1S' }),
