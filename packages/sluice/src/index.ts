@@ -17,6 +17,7 @@ export {
   type BalancerContext,
   type BalancerFactory,
   type BalancerTimer,
+  balancerFactory,
   type FindBalancer,
   type Picker,
   type PickInfo,
@@ -78,6 +79,7 @@ export type { Codec, Method, MethodKind } from './grpc/method.ts';
 export { Status } from './grpc/status.ts';
 export { StatusError, type StatusErrorOptions } from './grpc/status-error.ts';
 export type { CallHandler, ServerCall } from './server/callback-listener.ts';
+export type { ConnectionInjector, InjectorOptions } from './server/connection-injector.ts';
 export type { MethodInfo, ServerContext } from './server/context.ts';
 export type { EndSignal } from './server/drain-signals.ts';
 export type { ArrivingCall, Shedding } from './server/handler-load.ts';
@@ -114,12 +116,13 @@ export {
   type CertificateFiles,
   type CertificateFilesOptions,
   type CertificateMaterial,
+  type CertificateSource,
   certificateFiles,
 } from './transport/certificate-files.ts';
 export type { KeepaliveOptions } from './transport/client-keepalive.ts';
 export type { AdaptiveConcurrencyOptions } from './transport/concurrency-limiter.ts';
 export type { BackendStats, ConnectionStats, RuntimeStats } from './transport/connection-stats.ts';
-export type { ClientTlsOptions } from './transport/connector.ts';
+export type { ClientCertificates, ClientTlsOptions } from './transport/connector.ts';
 export {
   type AttemptEvent,
   type CallEvent,

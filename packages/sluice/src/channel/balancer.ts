@@ -19,8 +19,11 @@ export interface PickInfo {
 /** Hears of the attempts that a pick led to. Must not throw. */
 export interface PickTracker {
   onStart(): void;
-  /** @param trailers flat */
-  onEnd(code: Status, trailers: readonly string[]): void;
+  /**
+   * @param trailers flat
+   * @param details of the status; none of a balancer below another one that does not pass them on
+   */
+  onEnd(code: Status, trailers: readonly string[], details?: string): void;
 }
 
 /** What to do with a call. */
@@ -63,6 +66,8 @@ export interface BalancerTimer {
 export interface BalancerContext {
   /** The channel's target, for messages. */
   readonly target: string;
+  /** The channel's setting. */
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined;
   /**
    * `onState` is called on every change from now on, from inside `connect` too. A subchannel that
    * other channels use may be in any state already.

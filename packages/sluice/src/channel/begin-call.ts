@@ -4,6 +4,7 @@
 
 import type { MethodKind } from '../grpc/method.ts';
 import { ClientCall } from './call.ts';
+import { checkPath } from './call-arguments.ts';
 import type { CallHandle, CallPlacer, FieldsListener } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import type { AnyMethod } from './typed-messages.ts';
@@ -28,10 +29,12 @@ export function pathOf(target: CallTarget): string {
   return typeof target === 'string' ? target : target.path;
 }
 
-/** The method of a target that names one. @throws TypeError when it is of another kind */
+/** The method of a target that names one. @throws TypeError for another kind, and for what is neither */
 export function methodOf(target: CallTarget, kind: MethodKind): AnyMethod | undefined {
   if (typeof target === 'string') return undefined;
-  if (target.kind === kind) return target;
+  // Of any type, whatever its type says.
+  if (target?.kind === kind) return target;
+  if (typeof target?.path !== 'string') checkPath(target);
   throw new TypeError(
     `${target.path} is a ${target.kind} method; call it with channel.${target.kind}`,
   );

@@ -5,7 +5,7 @@
 // what to pass instead. Not here: the values of numbers (call.ts).
 
 import { checkInterceptors } from '../transport/option-checks.ts';
-import { kindOf, type OptionNames, unknownName } from '../transport/option-names.ts';
+import { kindOf, type OptionNames, shown, unknownName } from '../transport/option-names.ts';
 import type { CallOptions } from './call-options.ts';
 
 /** The options of a call that is given none. */
@@ -18,6 +18,7 @@ const NAMES: OptionNames<CallOptions> = {
   metadata: true,
   credentials: true,
   waitForReady: true,
+  authority: true,
   compress: true,
   maxSendMessageLength: true,
   maxReceiveMessageLength: true,
@@ -53,6 +54,7 @@ export function checkCallOptions(options: CallOptions): void {
     throw new TypeError(`parent is ${kindOf(parent)}; pass the context that a handler is given`);
   }
   if (credentials !== undefined) checkCredentials(credentials);
+  if (options.authority !== undefined) checkAuthority(options.authority);
   if (interceptors !== undefined) checkInterceptors(interceptors);
 }
 
@@ -61,6 +63,24 @@ export function checkCredentials(credentials: unknown): void {
   if (credentials === undefined || typeof credentials === 'function') return;
   throw new TypeError(
     `credentials is ${kindOf(credentials)}; it must be a function that gives Metadata, and TLS is the option tls of connect`,
+  );
+}
+
+// What RFC 3986 §3.2 lets stand in one, without user information: it goes on the wire as it is.
+const AUTHORITY = /^[\w.~!$&'()*+,;=:[\]%-]+$/;
+
+function checkAuthority(authority: unknown): void {
+  if (typeof authority === 'string' && AUTHORITY.test(authority)) return;
+  throw new TypeError(
+    `authority is ${typeof authority === 'string' ? JSON.stringify(authority) : kindOf(authority)}; it must be "host" or "host:port"`,
+  );
+}
+
+/** What a call is made by. @throws TypeError */
+export function checkPath(path: unknown): asserts path is string {
+  if (typeof path === 'string') return;
+  throw new TypeError(
+    `the path of a call is ${shown(path)}; pass text like "/package.Service/Method"`,
   );
 }
 

@@ -39,6 +39,11 @@ export interface CallOptions {
   readonly credentials?: CallCredentials | undefined;
   /** Wait for a connection even while the backend is unreachable; default false. */
   readonly waitForReady?: boolean | undefined;
+  /**
+   * `:authority` of the request; default the channel's. For servers that tell tenants apart by it: TLS
+   * has checked the name of the channel, not this one.
+   */
+  readonly authority?: string | undefined;
   /** Name of the encoding that compresses request messages ("gzip"); default the channel's. */
   readonly compress?: string | undefined;
   /** Bytes of one request message; default the channel's, which is no limit. */

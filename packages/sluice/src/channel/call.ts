@@ -292,11 +292,10 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   /** What is kept for a retry only, and waits in no queue, has an account of its own. */
   private countReplay(): void {
     const { stream } = this;
-    if (stream === undefined || this.committed) return;
+    // What was not written is in the queue of its stream, whatever its size.
+    if (stream === undefined || this.committed || !stream.written) return;
     const bytes = this.heldBytes - this.replayBytes;
-    if (this.heldBytes > REPLAY_BYTES) this.commit();
-    else if (!stream.written) return;
-    else if (stream.keepForReplay(bytes)) this.replayBytes += bytes;
+    if (this.heldBytes <= REPLAY_BYTES && stream.keepForReplay(bytes)) this.replayBytes += bytes;
     else this.commit();
   }
 
@@ -321,11 +320,15 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     return this.awaitsCredentials ? this.placer.credentialsLine : this.placer;
   }
 
+  private get authority(): string {
+    return this.options.authority ?? this.placer.callDefaults.authority;
+  }
+
   private fetchCredentials(
     common: CallCredentials | undefined,
     own: CallCredentials | undefined,
   ): void {
-    const { authority, security } = this.placer.callDefaults;
+    const { security } = this.placer.callDefaults;
     if (security === 'none') {
       this.refuse(
         Status.UNAUTHENTICATED,
@@ -335,7 +338,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     }
     this.awaitsCredentials = true;
     if (!this.placer.credentialsLine.enter(this)) return;
-    credentialFields(common, own, this.path, authority).then(
+    credentialFields(common, own, this.path, this.authority).then(
       (fields) => this.onCredentials(fields),
       (error: unknown) => {
         const { code, details } = failureOfCredentials(error);
@@ -369,6 +372,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
       this.remainingMs(),
       this.maxReceiveLength(transport),
       sendingCodec(this.options.compress ?? this.placer.callDefaults.compress),
+      this.options.authority,
     );
     if (stream === undefined) return false;
     this.stream = stream;
@@ -436,6 +440,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
   }
 
   onWritable(): void {
+    this.countReplay();
     this.listener.onWritable();
   }
 
@@ -455,7 +460,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
       if (this.stream?.written !== false) this.retried = true;
       this.dropReplay();
       this.stream = undefined;
-      this.endTracking(code, trailers);
+      this.endTracking(code, trailers, details);
       if (this.record !== undefined) this.recordAgain(this.record, code, details);
       this.placer.place(this, true);
       return;
@@ -463,11 +468,11 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     this.finish(code, details, trailers);
   }
 
-  private endTracking(code: Status, trailers: HeaderFields): void {
+  private endTracking(code: Status, trailers: HeaderFields, details: string): void {
     const { tracker } = this;
     if (tracker === undefined) return;
     this.tracker = undefined;
-    tracker.onEnd(code, trailers);
+    tracker.onEnd(code, trailers, details);
   }
 
   /** Whether this channel makes the call. */
@@ -511,7 +516,7 @@ export class ClientCall implements BondedCall, CallHandle, ClientStreamListener,
     this.ended = true;
     if (code === Status.OK) this.placer.counts.succeeded += 1;
     else this.placer.counts.failed += 1;
-    this.endTracking(code, trailers);
+    this.endTracking(code, trailers, details);
     if (this.inLine) this.line.withdraw(this);
     if (this.wheelSlot >= 0) this.placer.wheel.remove(this);
     this.bond?.release();

@@ -68,6 +68,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
   readonly limits: ClientLimits;
   readonly policy: 'wait' | 'fail';
   readonly backendName: string;
+  readonly attributes: Readonly<Record<string, unknown>> | undefined;
   readonly balancing: ResolvingBalancer;
   private readonly retries: RetryCalls;
   private readonly placement: Placement;
@@ -101,6 +102,7 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
     this.limits = resolveLimits(defaultClientLimits, options.limits);
     this.policy = options.admissionPolicy ?? 'wait';
     this.backendName = uri.scheme === 'dns' ? authority : target;
+    this.attributes = options.attributes;
     this.pool = options.shareConnections === false ? new SubchannelPool() : processPool;
     this.settings = connectionSettings(authority, options, this.limits, this.wheel);
     this.credentialsLine = new CredentialsLine(this.limits, this.wheel, () => this.onWaiting());
@@ -127,7 +129,8 @@ export class ChannelCore implements CallPlacer, PlacementHost, ResolvingBalancer
       {
         uri,
         resolver,
-        serviceConfig: readServiceConfig(options.serviceConfig),
+        serviceConfig: readServiceConfig(options.serviceConfig, options.maxAttempts),
+        maxAttempts: options.maxAttempts,
         lookUpServiceConfig: options.lookUpServiceConfig ?? false,
         proxy: options.proxy,
       },

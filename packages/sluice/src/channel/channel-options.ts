@@ -86,6 +86,11 @@ export interface ChannelOptions {
    * without `loadBalancingConfig` the policy is `pick_first`.
    */
   readonly serviceConfig?: ServiceConfig;
+  /**
+   * Attempts of one call at the most, the first included, whatever its service config says: default 5
+   * (gRFC A6).
+   */
+  readonly maxAttempts?: number;
   /** Look for a service config in DNS TXT records; default false. */
   readonly lookUpServiceConfig?: boolean;
   /** Milliseconds without calls after which connections are given up; default 30 minutes. */
@@ -99,6 +104,11 @@ export interface ChannelOptions {
    * `grpc_proxy`, `https_proxy`, `http_proxy` and `no_proxy` say.
    */
   readonly proxy?: string | false;
+  /**
+   * Handed as they are to the resolver and the balancer of the channel, in their contexts, for those
+   * that a program registers; Sluice reads none.
+   */
+  readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
 const NAMES: OptionNames<ChannelOptions> = {
@@ -121,11 +131,13 @@ const NAMES: OptionNames<ChannelOptions> = {
   keepalive: true,
   backoff: true,
   serviceConfig: true,
+  maxAttempts: true,
   lookUpServiceConfig: true,
   idleTimeoutMs: true,
   connections: true,
   shareConnections: true,
   proxy: true,
+  attributes: true,
 };
 
 const CONCURRENCY_NAMES: OptionNames<AdaptiveConcurrencyOptions> = {
@@ -164,6 +176,7 @@ export function checkOptions(options: ChannelOptions): void {
   checkHeaderList('maxHeaderListBytes', options.maxHeaderListBytes);
   checkTimes('keepalive', options.keepalive, KEEPALIVE_NAMES);
   checkTimes('backoff', options.backoff, BACKOFF_NAMES);
+  checkCount('maxAttempts', options.maxAttempts);
   checkPositive('idleTimeoutMs', options.idleTimeoutMs, 'ms');
   checkProxy(options.proxy);
   sendingCodec(options.compress);

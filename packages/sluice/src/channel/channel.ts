@@ -4,8 +4,9 @@
 
 import type { Method } from '../grpc/method.ts';
 import type { RuntimeStats } from '../transport/connection-stats.ts';
+import { checkMessage } from '../transport/message-check.ts';
 import { beginCall, type CallTarget } from './begin-call.ts';
-import { checkCallOptions, NO_OPTIONS } from './call-arguments.ts';
+import { checkCallOptions, checkPath, NO_OPTIONS } from './call-arguments.ts';
 import { type CallHandle, type CallListener, MetadataReader } from './call-handle.ts';
 import type { CallOptions } from './call-options.ts';
 import {
@@ -16,6 +17,7 @@ import {
 } from './calls.ts';
 import { ChannelCore } from './channel-core.ts';
 import type { ChannelOptions } from './channel-options.ts';
+import { liveChannels } from './live-channels.ts';
 import type { Requests } from './request-pump.ts';
 import type { ConnectivityState } from './subchannel.ts';
 import { targetText } from './target.ts';
@@ -35,6 +37,7 @@ export class Channel {
   constructor(target: string | readonly string[], options: ChannelOptions = {}) {
     this.target = targetText(target);
     this.core = new ChannelCore(this.target, options);
+    liveChannels.show(this, this.core);
   }
 
   // Calls.
@@ -111,11 +114,17 @@ export class Channel {
    * A call of any kind with callbacks: the layer the others stand on, below interceptors and
    * codecs. The listener may be called before this returns only with `onEnd`, when the call is
    * refused at once.
+   * @param request of a call that sends one message: it is then all the call sends, at less cost than
+   *   `send` and `halfClose`, which are not for such a call. It must not change until it was written
+   * @throws TypeError for a path that is no string, options that are none, and a request that is no
+   *   Uint8Array
    */
-  call(path: string, options: CallOptions, listener: CallListener): Call {
+  call(path: string, options: CallOptions, listener: CallListener, request?: Uint8Array): Call {
+    checkPath(path);
     checkCallOptions(options);
+    if (request !== undefined) checkMessage(request, 'request');
     const call = beginCall(this.core, path, options, new MetadataReader(listener));
-    call.start(undefined);
+    call.start(request);
     return call;
   }
 

@@ -72,10 +72,10 @@ export class InterceptedCall implements BondedCall, WheelTimer {
     this.wheelPrevious = undefined;
     this.wheelSlot = -1;
     this.wheelDeadline = 0;
+    this.method = methodOf(target, kind);
     this.path = pathOf(target);
     this.options = options;
     this.placer = placer;
-    this.method = methodOf(target, kind);
     this.kind = kind;
     this.chain = [...(placer.callDefaults.interceptors ?? []), ...(options.interceptors ?? [])];
     this.bond = new CallerBond(options, this);

@@ -24,11 +24,13 @@ export class LiveChannels {
   private readonly refs: Map<number, WeakRef<LiveChannel>>;
   private readonly numbers: WeakMap<LiveChannel, number>;
   private readonly forgotten: FinalizationRegistry<number>;
+  private readonly faces: WeakMap<object, LiveChannel>;
   private next: number;
 
   constructor() {
     this.refs = new Map();
     this.numbers = new WeakMap();
+    this.faces = new WeakMap();
     this.forgotten = new FinalizationRegistry((number) => {
       this.refs.delete(number);
     });
@@ -46,6 +48,16 @@ export class LiveChannels {
   delete(channel: LiveChannel): void {
     const number = this.numbers.get(channel);
     if (number !== undefined) this.refs.delete(number);
+  }
+
+  /** `face` is what a program holds of a channel. */
+  show(face: object, channel: LiveChannel): void {
+    this.faces.set(face, channel);
+  }
+
+  /** What there is to show of a channel that a program holds. */
+  behind(face: object): LiveChannel | undefined {
+    return this.faces.get(face);
   }
 
   /** Those that are there now. */

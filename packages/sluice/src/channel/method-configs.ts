@@ -15,7 +15,7 @@ import {
 
 /** A retry policy as a call uses it. */
 export interface ResolvedRetryPolicy {
-  /** The first included; 2 to MAX_ATTEMPTS. */
+  /** The first included; at most what the channel allows. */
   readonly maxAttempts: number;
   readonly initialBackoffMs: number;
   readonly maxBackoffMs: number;
@@ -25,7 +25,7 @@ export interface ResolvedRetryPolicy {
 
 /** A hedging policy as a call uses it. */
 export interface ResolvedHedgingPolicy {
-  /** The first included; 2 to MAX_ATTEMPTS. */
+  /** The first included; at most what the channel allows. */
   readonly maxAttempts: number;
   readonly delayMs: number;
   readonly nonFatal: ReadonlySet<number>;
@@ -42,8 +42,8 @@ export interface ResolvedMethodConfig {
 }
 
 /**
- * Most attempts of a call, whatever the config says: it may come from DNS, and must not turn clients
- * into an attack on their servers (gRFC A6).
+ * Most attempts of a call, whatever the config says, unless the channel has its own number: a config
+ * may come from DNS, and must not turn clients into an attack on their servers (gRFC A6).
  */
 export const MAX_ATTEMPTS: number = 5;
 
@@ -59,13 +59,14 @@ export class MethodConfigs {
   /** No method has an entry of any kind: a call need not ask. */
   readonly isEmpty: boolean;
 
-  constructor(config: ServiceConfig) {
+  /** @param maxAttempts of a call, whatever the config says */
+  constructor(config: ServiceConfig, maxAttempts: number = MAX_ATTEMPTS) {
     this.byMethod = new Map();
     this.byService = new Map();
     this.byPath = new Map();
     let ofAll: ResolvedMethodConfig | undefined;
     for (const entry of config.methodConfig ?? []) {
-      const resolved = resolve(entry);
+      const resolved = resolve(entry, maxAttempts);
       for (const { service, method } of entry.name) {
         if (service === undefined) ofAll = resolved;
         else if (method === undefined) this.byService.set(service, resolved);
@@ -89,21 +90,21 @@ export class MethodConfigs {
   }
 }
 
-function resolve(config: MethodConfig): ResolvedMethodConfig {
+function resolve(config: MethodConfig, maxAttempts: number): ResolvedMethodConfig {
   const { timeout, retryPolicy, hedgingPolicy } = config;
   return {
     waitForReady: config.waitForReady,
     timeoutMs: timeout === undefined ? undefined : parseDuration(timeout, 'timeout'),
     maxRequestBytes: config.maxRequestMessageBytes,
     maxResponseBytes: config.maxResponseMessageBytes,
-    retry: retryPolicy === undefined ? undefined : resolveRetry(retryPolicy),
-    hedging: hedgingPolicy === undefined ? undefined : resolveHedging(hedgingPolicy),
+    retry: retryPolicy === undefined ? undefined : resolveRetry(retryPolicy, maxAttempts),
+    hedging: hedgingPolicy === undefined ? undefined : resolveHedging(hedgingPolicy, maxAttempts),
   };
 }
 
-function resolveRetry(policy: RetryPolicy): ResolvedRetryPolicy {
+function resolveRetry(policy: RetryPolicy, maxAttempts: number): ResolvedRetryPolicy {
   return {
-    maxAttempts: Math.min(policy.maxAttempts, MAX_ATTEMPTS),
+    maxAttempts: Math.min(policy.maxAttempts, maxAttempts),
     initialBackoffMs: parseDuration(policy.initialBackoff, 'initialBackoff'),
     maxBackoffMs: parseDuration(policy.maxBackoff, 'maxBackoff'),
     multiplier: policy.backoffMultiplier,
@@ -111,9 +112,9 @@ function resolveRetry(policy: RetryPolicy): ResolvedRetryPolicy {
   };
 }
 
-function resolveHedging(policy: HedgingPolicy): ResolvedHedgingPolicy {
+function resolveHedging(policy: HedgingPolicy, maxAttempts: number): ResolvedHedgingPolicy {
   return {
-    maxAttempts: Math.min(policy.maxAttempts, MAX_ATTEMPTS),
+    maxAttempts: Math.min(policy.maxAttempts, maxAttempts),
     delayMs: parseDuration(policy.hedgingDelay ?? '0s', 'hedgingDelay'),
     nonFatal: codeSet(policy.nonFatalStatusCodes ?? []),
   };

@@ -23,14 +23,18 @@ const DEFAULT_POLICIES: readonly Readonly<Record<string, unknown>>[] = [{ pick_f
 
 /**
  * Reads a config; undefined is an empty one.
+ * @param maxAttempts of a call, whatever the config says
  * @throws TypeError or RangeError that names the field and its value
  */
-export function readServiceConfig(config: ServiceConfig | undefined): ParsedServiceConfig {
+export function readServiceConfig(
+  config: ServiceConfig | undefined,
+  maxAttempts: number | undefined,
+): ParsedServiceConfig {
   const checked: ServiceConfig = config === undefined ? {} : parseServiceConfig(config);
   const policies = checked.loadBalancingConfig ?? DEFAULT_POLICIES;
   return {
     balancer: chooseBalancer(policies, balancerFactory),
-    methods: new MethodConfigs(checked),
+    methods: new MethodConfigs(checked, maxAttempts),
     retryThrottling: checked.retryThrottling,
   };
 }

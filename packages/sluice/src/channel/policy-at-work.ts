@@ -25,6 +25,8 @@ export interface PolicyHost {
   readonly wheel: TimerWheel;
   /** 0 <= x < 1. */
   readonly random: () => number;
+  /** The channel's setting. */
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined;
   createSubchannel(
     address: BackendAddress,
     onState: (subchannel: BalancedSubchannel) => void,
@@ -45,6 +47,7 @@ const NO_BALANCER: Balancer = { update() {}, onResolverError() {}, exitIdle() {}
 /** One balancer with its context. */
 export class PolicyAtWork implements BalancerContext {
   readonly target: string;
+  readonly attributes: Readonly<Record<string, unknown>> | undefined;
   readonly factory: BalancerFactory;
   state: ConnectivityState;
   picker: Picker;
@@ -58,6 +61,7 @@ export class PolicyAtWork implements BalancerContext {
 
   constructor(factory: BalancerFactory, owner: PolicyOwner, host: PolicyHost) {
     this.target = owner.target;
+    this.attributes = host.attributes;
     this.factory = factory;
     this.state = 'CONNECTING';
     this.picker = QUEUEING;

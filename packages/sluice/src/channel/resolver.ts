@@ -55,6 +55,8 @@ export interface ResolverContext {
   readonly lookUpServiceConfig: boolean;
   /** The channel's setting: a URL, `false` for none, undefined for what the environment says. */
   readonly proxy?: string | false | undefined;
+  /** The channel's setting. */
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Resolves one target for one channel. */

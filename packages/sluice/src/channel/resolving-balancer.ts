@@ -33,6 +33,7 @@ export interface ResolvingBalancerOptions {
   /** Used where the resolver finds none. */
   readonly serviceConfig: ParsedServiceConfig;
   readonly lookUpServiceConfig: boolean;
+  readonly maxAttempts: number | undefined;
   readonly proxy: string | false | undefined;
 }
 
@@ -107,11 +108,12 @@ export class ResolvingBalancer implements ResolverListener, PolicyOwner {
   // A resolver may be a user's: it may answer, and with that end its channel, from inside every call.
   private startResolver(): void {
     const { uri, resolver: factory, lookUpServiceConfig, proxy } = this.options;
-    const { wheel, random } = this.host;
+    const { wheel, random, attributes } = this.host;
     const bond = new ResolverBond(this);
     this.bond = bond;
     try {
-      const made = factory.create(uri, bond, { wheel, random, lookUpServiceConfig, proxy });
+      const settings = { lookUpServiceConfig, proxy, attributes };
+      const made = factory.create(uri, bond, { wheel, random, ...settings });
       if (bond.isCut) {
         made.close();
         return;
@@ -193,7 +195,7 @@ export class ResolvingBalancer implements ResolverListener, PolicyOwner {
     if (found === undefined) return this.options.serviceConfig;
     if (typeof found === 'string') return this.current === undefined ? found : this.parsed;
     try {
-      return readServiceConfig(found);
+      return readServiceConfig(found, this.options.maxAttempts);
     } catch (error) {
       if (this.current !== undefined) return this.parsed;
       return reasonOf(error);

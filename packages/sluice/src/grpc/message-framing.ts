@@ -6,6 +6,7 @@
 // the account kept here), what a fault does to the stream.
 
 import { ByteStash, copyBytes } from './byte-stash.ts';
+import { messageBuffer } from './message-buffer.ts';
 import { Status } from './status.ts';
 
 /** Bytes before each message: one flag byte and a 32-bit big-endian length. */
@@ -275,7 +276,7 @@ export class MessageReader {
     }
     let message: Buffer;
     try {
-      message = Buffer.allocUnsafeSlow(length);
+      message = messageBuffer(length);
     } catch {
       // A limit set above what this process can allocate; the peer's bytes must not throw.
       this.fail(

@@ -99,6 +99,7 @@ const KEEPALIVE_NAMES: OptionNames<ServerKeepaliveOptions> = {
   maxIdleMs: true,
   maxAgeMs: true,
   maxAgeGraceMs: true,
+  minTimeMs: true,
 };
 
 /** @throws RangeError that names the option and its value; TypeError for what is no option */

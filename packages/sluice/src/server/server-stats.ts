@@ -8,7 +8,7 @@ import {
 } from '../transport/connection-stats.ts';
 import type { LimitCounts } from '../transport/limit-counts.ts';
 import { limits } from '../transport/limit-table.ts';
-import type { SocketNames } from '../transport/listener.ts';
+import type { Listener, SocketNames } from '../transport/listener.ts';
 import {
   SERVER_LIMITS,
   type ServerLimitOptions,
@@ -24,6 +24,8 @@ export interface LiveConnection {
   readonly id: number;
   readonly names: SocketNames;
   readonly sinceMs: number;
+  /** Where it came in. */
+  readonly listener: Listener;
 }
 
 /**

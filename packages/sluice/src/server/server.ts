@@ -40,7 +40,9 @@ import type { ServerStream } from '../transport/server-stream.ts';
 import { ServerTransport } from '../transport/server-transport.ts';
 import { processStallWatch, type StallSource } from '../transport/stall-watch.ts';
 import { processWheel } from '../transport/timer-wheel.ts';
+import { checkServerTls } from '../transport/tls-settings.ts';
 import type { CallHandler } from './callback-listener.ts';
+import { ConnectionInjector, type InjectorOptions } from './connection-injector.ts';
 import { type EndSignal, onSignals } from './drain-signals.ts';
 import { HandlerLoad } from './handler-load.ts';
 import { type LiveServer, liveServers } from './live-servers.ts';
@@ -233,13 +235,8 @@ export class Server {
   async listen(target: ListenTarget = {}): Promise<ListenAddress> {
     this.checkServing();
     checkListenTarget(target);
-    const own = target.tls !== undefined;
-    const secure =
-      target.tls === undefined ? this.tls : target.tls === false ? undefined : target.tls;
-    const listener = new Listener(secure, own, {
-      onSocket: (socket, names) => this.serve(socket, names),
-      onRefused: (limit, names) => this.noteRefused(limit, names),
-    });
+    const secure = this.tls;
+    const listener = this.newListener(target.tls);
     const address = await listener.listen(target);
     try {
       this.checkServing();
@@ -249,16 +246,80 @@ export class Server {
     }
     // They may have changed meanwhile.
     if (this.tls !== undefined && this.tls !== secure) listener.follow(this.tls);
+    this.listening(listener);
+    return address;
+  }
+
+  /**
+   * For connections that come in otherwise than through a port of this server's: a tunnel, a socket
+   * that another process accepted, a pair of streams.
+   * @throws TypeError for TLS settings that cannot work; Error once the server drains or is closed
+   */
+  injector(options: InjectorOptions = {}): ConnectionInjector {
+    this.checkServing();
+    if (options.tls !== false) checkServerTls(options.tls);
+    const listener = this.newListener(options.tls);
+    listener.open();
+    this.listening(listener);
+    const isOwn = (one: Listener): boolean => one === listener;
+    return new ConnectionInjector(
+      listener,
+      (graceMs) => this.drainOf(isOwn, graceMs),
+      () => this.closeListener(isOwn),
+    );
+  }
+
+  private newListener(tls: ServerTlsOptions | false | undefined): Listener {
+    const secure = tls === undefined ? this.tls : tls === false ? undefined : tls;
+    const listener: Listener = new Listener(secure, tls !== undefined, {
+      onSocket: (socket, names) => this.serve(socket, names, listener),
+      onRefused: (limit, names) => this.noteRefused(limit, names),
+    });
+    return listener;
+  }
+
+  private listening(listener: Listener): void {
     this.listeners.push(listener);
     this.stateNow = 'listening';
     liveServers.add(this.entry);
-    return address;
+  }
+
+  /**
+   * Takes no new connections at an address that `listen` answered; those that came in there go on,
+   * until `drainFrom`. @returns whether it listened there
+   */
+  unlisten(address: ListenAddress): boolean {
+    return this.closeListener(isAt(address));
+  }
+
+  private closeListener(isOne: (listener: Listener) => boolean): boolean {
+    const at = this.listeners.findIndex(isOne);
+    if (at < 0) return false;
+    for (const listener of this.listeners.splice(at, 1)) listener.close();
+    return true;
+  }
+
+  /**
+   * Ends the connections that came in at an address, gracefully: they take no new calls, and close
+   * behind the open ones. The server goes on, and listens there still.
+   * @param graceMs after which what is still open is closed regardless; default 30,000
+   * @throws RangeError for a negative grace
+   */
+  drainFrom(address: ListenAddress, graceMs: number = DRAIN_GRACE_MS): void {
+    this.drainOf(isAt(address), graceMs);
+  }
+
+  private drainOf(isOrigin: (listener: Listener) => boolean, graceMs: number): void {
+    checkGrace(graceMs);
+    for (const { transport, listener } of this.live) {
+      if (isOrigin(listener)) transport.drain('the server is draining', graceMs);
+    }
   }
 
   /** Where it listens, in the order of `listen`; empty once it drains. */
   get addresses(): readonly ListenAddress[] {
     if (this.stateNow === 'draining' || this.stateNow === 'closed') return [];
-    return this.listeners.map((listener) => listener.address);
+    return this.listeners.filter((one) => !one.isUnbound).map((one) => one.address);
   }
 
   /**
@@ -280,9 +341,9 @@ export class Server {
     throw new Error(`the server is ${this.stateNow}; make a new one`);
   }
 
-  private serve(socket: Duplex, names: SocketNames): void {
+  private serve(socket: Duplex, names: SocketNames, listener: Listener): void {
     // Its TLS handshake ended after the listener was closed.
-    if (this.stateNow === 'draining' || this.stateNow === 'closed') {
+    if (!listener.isOpen) {
       socket.destroy();
       return;
     }
@@ -292,7 +353,7 @@ export class Server {
       return;
     }
     const { options } = this;
-    const peer = new Peer(names.peer, socket);
+    const peer = new Peer(names.peer, socket, names.local);
     const transport = new ServerTransport(
       {
         onStream: (stream) => this.onStream(stream, transport, peer),
@@ -313,7 +374,7 @@ export class Server {
       },
     );
     const { id, sinceMs } = transport.connection;
-    const live = { transport, id, names, sinceMs };
+    const live = { transport, id, names, sinceMs, listener };
     this.live.add(live);
     processStallWatch.add(this.stallSource);
     socket.once('close', () => {
@@ -411,12 +472,20 @@ export class Server {
     return this.whenClosed().then(off);
   }
 
-  /** At once: open calls fail with UNAVAILABLE. */
-  close(): Promise<void> {
+  /**
+   * At once: open calls fail with UNAVAILABLE.
+   * @param options.cancelCalls each of them is reset with CANCEL before: their callers see CANCELLED,
+   *   which is not taken for worth a retry; default false
+   */
+  close(options: { readonly cancelCalls?: boolean } = {}): Promise<void> {
+    const cancelCalls = options.cancelCalls ?? false;
     this.stateNow = 'closed';
     this.tellDraining();
     for (const listener of this.listeners) listener.close();
-    for (const { transport } of this.live) transport.close('the server was closed');
+    for (const { transport } of this.live) {
+      if (cancelCalls) transport.cancelStreams();
+      transport.close('the server was closed');
+    }
     return this.whenClosed();
   }
 
@@ -453,6 +522,14 @@ export class Server {
     const drainingMs = sinceMs === undefined ? undefined : processWheel.now() - sinceMs;
     return explainServer(this.stateNow, this.live, drainingMs);
   }
+}
+
+// Where a connection came in, by the address that `listen` answered.
+function isAt(address: ListenAddress): (listener: Listener) => boolean {
+  return (listener) => {
+    const own = listener.address;
+    return own.address === address.address && own.port === address.port && !listener.isUnbound;
+  };
 }
 
 function checkGrace(graceMs: number): void {

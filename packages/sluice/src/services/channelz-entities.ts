@@ -48,9 +48,19 @@ export function allSubchannels(): Numbered<Subchannel>[] {
   return [...found].map(numbered);
 }
 
+/** The number of a channel or a server that a program holds, or of anything else it wants listed. */
+export function channelzIdOf(shown: object): bigint {
+  return numbered(liveChannels.behind(shown) ?? shown).id;
+}
+
 /** All servers that listen, or have connections still. */
 export function allServers(): Numbered<LiveServer>[] {
-  return [...liveServers].map(numbered);
+  return [...liveServers].map(numberedServer);
+}
+
+/** A server is known by the object that its program holds, which is there before it listens. */
+export function numberedServer(entity: LiveServer): Numbered<LiveServer> {
+  return { id: numbered(entity.server).id, entity };
 }
 
 /** The connections of a subchannel or of a server. */

@@ -20,16 +20,18 @@ import {
   allChannels,
   allServers,
   allSubchannels,
+  channelzIdOf,
   connectionOf,
   connectionsOf,
   entityOf,
   listenerOf,
   type Numbered,
   numbered,
+  numberedServer,
 } from './channelz-entities.ts';
 import { connectionMessage, listenerMessage } from './channelz-socket.ts';
 
-export { Channelz };
+export { Channelz, channelzIdOf };
 
 /** The most entries of a page, and how many there are where the request does not say. */
 const MAX_PAGE = 100;
@@ -41,10 +43,11 @@ const MAX_PAGE = 100;
  * @throws Error if the server has it already
  */
 export function addChannelz(server: Server): void {
-  server.add(Channelz, handlers);
+  server.add(Channelz, channelzHandlers);
 }
 
-const handlers: ServiceHandlers<typeof Channelz> = {
+/** What the service answers, for whoever serves it otherwise than by `addChannelz`. */
+export const channelzHandlers: ServiceHandlers<typeof Channelz> = {
   getTopChannels({ startChannelId, maxResults }) {
     const { entries, end } = pageOf(allChannels(), startChannelId, maxResults);
     return { channel: entries.map(channelMessage), end };
@@ -55,7 +58,7 @@ const handlers: ServiceHandlers<typeof Channelz> = {
   },
   getServer({ serverId }) {
     const server = found(entityOf(allServers(), serverId), 'server', serverId);
-    return { server: serverMessage(numbered(server)) };
+    return { server: serverMessage(numberedServer(server)) };
   },
   getServerSockets({ serverId, startSocketId, maxResults }) {
     const server = found(entityOf(allServers(), serverId), 'server', serverId);

@@ -8,7 +8,7 @@ import { type LiveServer, liveServers } from '../server/live-servers.ts';
 import { openCallsOf } from '../server/server-explanation.ts';
 import type { ConnectionStats, RuntimeStats } from '../transport/connection-stats.ts';
 import { listenText } from './channelz-data.ts';
-import { numbered } from './channelz-entities.ts';
+import { numbered, numberedServer } from './channelz-entities.ts';
 import type { ProcessFigures, ProcessMeter } from './process-meter.ts';
 import { inOrder, type Wait, waitsOf } from './waits.ts';
 
@@ -96,7 +96,7 @@ function servers(): Looked[] {
     const stats = entry.server.stats();
     const end: End = {
       kind: 'server',
-      id: Number(numbered(entry).id),
+      id: Number(numberedServer(entry).id),
       name: serverName(entry),
       explanation: '',
       callsStarted: started + turnedAway,

@@ -29,6 +29,14 @@ export interface CertificateMaterial {
   readonly ca?: Buffer;
 }
 
+/** Where TLS settings have their key and certificates from: `certificateFiles`, or what does as it does. */
+export interface CertificateSource {
+  /** What new connections use, as node:tls takes it; empty while there is none. */
+  current(): tls.SecureContextOptions;
+  /** Calls `onChange` after each change, until the function it returns is called. */
+  watch(onChange: () => void): () => void;
+}
+
 /** Milliseconds between looks at the files while a server watches them. */
 const POLL_MS = 250;
 
@@ -49,7 +57,7 @@ export function certificateFiles(options: CertificateFilesOptions): CertificateF
 }
 
 /** Made with `certificateFiles`. */
-export class CertificateFiles {
+export class CertificateFiles implements CertificateSource {
   private readonly options: CertificateFilesOptions;
   private readonly watchers: Set<() => void>;
   private material: CertificateMaterial;

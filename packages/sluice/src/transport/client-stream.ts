@@ -85,6 +85,8 @@ export class ClientStream implements TransportStream, CompressedStream {
   private readonly fields: HeaderFields;
   /** Milliseconds for the peer's deadline; -1 for none. */
   private readonly timeoutMs: number;
+  /** The call's own; undefined for that of the connection. */
+  private readonly authority: string | undefined;
   /** Undefined while neither side compresses. */
   private compression: StreamCompression | undefined;
   /** The caller has ended its side: what it sends after that is dropped. */
@@ -107,6 +109,7 @@ export class ClientStream implements TransportStream, CompressedStream {
     headBytes: number,
     maxReceiveLength: number,
     codec: MessageCodec | undefined,
+    authority: string | undefined,
   ) {
     this.out = new OutStream(this, 0, headBytes);
     this.inFlow = new InFlow(DEFAULT_WINDOW);
@@ -118,6 +121,7 @@ export class ClientStream implements TransportStream, CompressedStream {
     this.path = path;
     this.fields = fields;
     this.timeoutMs = timeoutMs;
+    this.authority = authority;
     this.compression = undefined;
     if (codec !== undefined) this.compressed().deflate(codec);
     this.lastSent = false;
@@ -268,7 +272,7 @@ export class ClientStream implements TransportStream, CompressedStream {
 
   headBound(): number {
     const { headers } = this.transport;
-    const bound = headers.bound(this.path, this.fields);
+    const bound = headers.bound(this.path, this.fields, this.authority);
     const deflation = this.compression?.deflation;
     return deflation === undefined ? bound : bound + headers.encodings.bound(deflation.codec.name);
   }
@@ -276,7 +280,10 @@ export class ClientStream implements TransportStream, CompressedStream {
   writeHead(encoder: HpackEncoder, out: Buffer, at: number): number {
     const headers = this.transport.headers;
     let end = encoder.beginBlock(out, at);
-    end = headers.writePath(this.path, out, end);
+    end =
+      this.authority === undefined
+        ? headers.writePath(this.path, out, end)
+        : headers.writeOwn(this.path, this.authority, out, end);
     if (this.timeoutMs !== NO_TIMEOUT) {
       end = encoder.writeField('grpc-timeout', encodeTimeout(this.timeoutMs), out, end);
     }
@@ -349,6 +356,7 @@ export class ClientStream implements TransportStream, CompressedStream {
       this.onForeignHead(head, endStream);
     } else {
       this.headSeen = true;
+      if (head.acceptEncodings !== 0) this.transport.peerEncodings = head.acceptEncodings;
       if (!endStream) {
         if (this.inFlightMs !== NOT_IN_FLIGHT) {
           this.land(Status.OK);

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { ErrorCode, errorCodeName } from '../frames/error-code.ts';
 import { SettingId } from '../frames/settings.ts';
 import type { MessageCodec } from '../grpc/compression-codec.ts';
+import { encodingBit } from '../grpc/compression-names.ts';
 import type { HeaderBlock } from '../hpack/decoder.ts';
 import type { HeaderFields } from '../hpack/header-fields.ts';
 import { Admission, type AdmissionSubject, type LimitReading } from './admission.ts';
@@ -102,6 +103,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
   streamsEnded: number;
   /** Bytes that written calls keep for a transparent retry. */
   replayBytes: number;
+  /** Encodings that the server takes, as a mask of `EncodingBit`; 0 while it has not said. */
+  peerEncodings: number;
   private nextId: number;
   private goAwayReason: string;
   private wantsCapacity: boolean;
@@ -117,6 +120,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     this.endedStreams = 0;
     this.streamsEnded = 0;
     this.replayBytes = 0;
+    this.peerEncodings = 0;
     this.nextId = 1;
     this.goAwayReason = '';
     this.wantsCapacity = false;
@@ -136,7 +140,8 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       budget: options.budget,
     });
     this.hold = new SocketHold(options.socket);
-    this.peer = new Peer(namesOf(options.socket).peer, options.socket);
+    const { peer, local } = namesOf(options.socket);
+    this.peer = new Peer(peer, options.socket, local);
     const { scheme, authority, userAgent } = options;
     this.headers = new RequestHeaders(this.loopy.encoder, scheme, authority, userAgent);
     const { concurrency } = options;
@@ -232,6 +237,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
    * Opens a stream and queues its HEADERS, if the limits admit it.
    * @param fields flat user metadata
    * @param timeoutMs for the peer's deadline; -1 for none
+   * @param authority the call's own, where it has one
    * @returns undefined when refused: `admission.refuses` says by which limit
    */
   newStream(
@@ -241,6 +247,7 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
     timeoutMs: number,
     maxReceiveLength: number = this.maxReceiveMessageLength,
     codec: MessageCodec | undefined = undefined,
+    authority: string | undefined = undefined,
   ): ClientStream | undefined {
     const headBytes = headCharge(path, metadataCharge(fields));
     const stream = new ClientStream(
@@ -251,12 +258,17 @@ export class ClientTransport implements ConnectionRole, AdmissionSubject {
       timeoutMs,
       headBytes,
       maxReceiveLength,
-      codec,
+      codec === undefined || this.takes(codec) ? codec : undefined,
+      authority,
     );
     const nowMs = this.connection.queueTime();
     if (!this.loopy.buffer.executeAndPut(this.admission, stream.out, nowMs)) return undefined;
     if (this.admission.openCalls === 1) this.hold.take();
     return stream;
+  }
+
+  private takes(codec: MessageCodec): boolean {
+    return this.peerEncodings === 0 || (this.peerEncodings & encodingBit(codec.name)) !== 0;
   }
 
   /** Why a call with these fields can never be sent on this connection, or undefined. */

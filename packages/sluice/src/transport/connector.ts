@@ -7,7 +7,7 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import type { CertificateFiles } from './certificate-files.ts';
+import type { CertificateMaterial } from './certificate-files.ts';
 import { openTunnel, type Tunnel } from './proxy-connect.ts';
 import type { Reader } from './reader.ts';
 import { checkAddress } from './server-identity.ts';
@@ -27,11 +27,17 @@ export type Endpoint =
 
 type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>;
 
+/** Where a channel has its key and certificates from, such as `certificateFiles`. */
+export interface ClientCertificates {
+  /** Asked for each connection, which waits for a promise, and fails with what is thrown or rejected. */
+  current(): CertificateMaterial | Promise<CertificateMaterial>;
+}
+
 /** TLS settings of a client: those of `tls.connect`, but for the socket and ALPN. */
 export interface ClientTlsOptions
   extends Omit<tls.ConnectionOptions, 'socket' | 'host' | 'port' | 'path' | 'ALPNProtocols'> {
-  /** Key and certificates from files, as they are when a connection is made. */
-  readonly certificates?: CertificateFiles | undefined;
+  /** Key and certificates from files or elsewhere, as they are when a connection is made. */
+  readonly certificates?: ClientCertificates | undefined;
 }
 
 /** What became of an attempt. */
@@ -75,8 +81,50 @@ export function connectSocket(
   settings: ClientTlsOptions | undefined,
   listener: ConnectListener,
 ): ConnectAttempt {
-  const files = settings?.certificates;
-  const secure = files === undefined ? settings : { ...settings, ...files.current() };
+  const certificates = settings?.certificates;
+  if (certificates === undefined) return connectWith(endpoint, settings, listener);
+  try {
+    const material = certificates.current();
+    if (material instanceof Promise) return connectLater(endpoint, settings, material, listener);
+    return connectWith(endpoint, { ...settings, ...material }, listener);
+  } catch (error) {
+    // A program's own: what it throws fails this connection, as what it rejects with does.
+    return connectLater(endpoint, settings, Promise.reject(error), listener);
+  }
+}
+
+// The certificates are on their way.
+function connectLater(
+  endpoint: Endpoint,
+  settings: ClientTlsOptions | undefined,
+  material: Promise<CertificateMaterial>,
+  listener: ConnectListener,
+): ConnectAttempt {
+  let attempt: ConnectAttempt | undefined;
+  let cancelled = false;
+  material
+    .then((given) => {
+      if (!cancelled) attempt = connectWith(endpoint, { ...settings, ...given }, listener);
+    })
+    .catch((error: unknown) => {
+      // Those that node:tls cannot use are told like those that could not be got.
+      if (cancelled) return;
+      const why = error instanceof Error ? error.message : String(error);
+      listener.onFailure(`cannot connect to ${endpointText(endpoint)}: ${why}`, undefined);
+    });
+  return {
+    cancel(): void {
+      cancelled = true;
+      attempt?.cancel();
+    },
+  };
+}
+
+function connectWith(
+  endpoint: Endpoint,
+  secure: ClientTlsOptions | undefined,
+  listener: ConnectListener,
+): ConnectAttempt {
   if (endpoint.kind === 'tcp' && endpoint.tunnel !== undefined) {
     return connectThrough(endpoint, endpoint.tunnel, secure, listener);
   }
@@ -108,7 +156,7 @@ function connectPlain(endpoint: Endpoint, listener: ConnectListener): ConnectAtt
 function nameServer(options: tls.ConnectionOptions, host: string): void {
   const family = net.isIP(host);
   if (family === 0) options.servername ??= host;
-  else if (family === 6 && options.servername === undefined) {
+  else if (family === 6 && !options.servername) {
     options.checkServerIdentity ??= checkAddress;
   }
 }

@@ -4,25 +4,25 @@
 // Invariant: they begin in the order they came; one that is gone by then does not begin.
 // Not here: how long a handshake may take (listener.ts).
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { HANDSHAKES_PER_TURN } from './limits.ts';
 
 export class HandshakeLine {
-  private waiting: Socket[];
+  private waiting: Duplex[];
   // Of `waiting`, what has begun.
   private begun: number;
-  private readonly begin: (socket: Socket) => void;
+  private readonly begin: (socket: Duplex) => void;
   private readonly turn: () => void;
 
   /** @param begin of a socket that nothing was read from */
-  constructor(begin: (socket: Socket) => void) {
+  constructor(begin: (socket: Duplex) => void) {
     this.waiting = [];
     this.begun = 0;
     this.begin = begin;
     this.turn = () => this.onTurn();
   }
 
-  add(socket: Socket): void {
+  add(socket: Duplex): void {
     this.waiting.push(socket);
     if (this.waiting.length === 1) setImmediate(this.turn);
   }

@@ -6,7 +6,7 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import type { CertificateFiles } from './certificate-files.ts';
+import type { CertificateSource } from './certificate-files.ts';
 import { HandshakeLine } from './handshake-line.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
 import { memoryBudget } from './memory-budget.ts';
@@ -16,7 +16,7 @@ import { checkMaterial, checkServerTls } from './tls-settings.ts';
 /** TLS settings of a server: those of `tls.createServer`, but for ALPN. */
 export interface ServerTlsOptions extends Omit<tls.TlsOptions, 'ALPNProtocols' | 'ALPNCallback'> {
   /** Key and certificates from files, read again when they change; in place of `key` and `cert`. */
-  readonly certificates?: CertificateFiles | undefined;
+  readonly certificates?: CertificateSource | undefined;
 }
 
 /** Where to listen. */
@@ -75,12 +75,14 @@ export interface ListenerHost {
 export class Listener {
   /** Once it listens. */
   address: ListenAddress;
+  /** Takes connections. */
+  isOpen: boolean;
   private readonly server: net.Server;
   private readonly secureServer: tls.Server | undefined;
   /** Has TLS settings of its own, not the server's. */
   private readonly own: boolean;
   // TLS handshakes under way, by the names of their ends.
-  private readonly handshakes: Map<string, net.Socket>;
+  private readonly handshakes: Map<string, Duplex>;
   private secure: ServerTlsOptions | undefined;
   private unwatch: (() => void) | undefined;
 
@@ -90,6 +92,7 @@ export class Listener {
    */
   constructor(secure: ServerTlsOptions | undefined, own: boolean, host: ListenerHost) {
     this.address = NOWHERE;
+    this.isOpen = false;
     this.own = own;
     this.handshakes = new Map();
     this.secure = secure;
@@ -142,7 +145,7 @@ export class Listener {
     return changed;
   }
 
-  private admitsHandshake(socket: net.Socket, host: ListenerHost): boolean {
+  private admitsHandshake(socket: Duplex, host: ListenerHost): boolean {
     // A handshake takes memory, and could not be told why it fails.
     if (memoryBudget.isFull) {
       memoryBudget.takesConnection();
@@ -151,7 +154,8 @@ export class Listener {
       return false;
     }
     const key = handshakeKey(socket);
-    // Ends of unix domain sockets have no names; there the handshake's own deadline has to do.
+    // Ends of unix domain sockets, and of what is no socket, have no names; there the handshake's own
+    // deadline has to do.
     if (key === '') return true;
     this.handshakes.set(key, socket);
     socket.once('close', () => {
@@ -168,11 +172,34 @@ export class Listener {
         this.server.off('error', reject);
         // A connection that could not be accepted (no file descriptors left) concerns nobody else.
         this.server.on('error', () => {});
+        this.isOpen = true;
         this.watchCertificates();
         this.address = addressOf(this.server);
         resolve(this.address);
       });
     });
+  }
+
+  /** Has no address: it listens nowhere. */
+  get isUnbound(): boolean {
+    return this.address === NOWHERE;
+  }
+
+  /** Takes connections from `accept` alone, without an address. */
+  open(): void {
+    this.isOpen = true;
+    this.watchCertificates();
+  }
+
+  /** A connection that came in elsewhere, of which nothing was read; destroyed once this is closed. */
+  accept(socket: Duplex): void {
+    if (!this.isOpen) {
+      socket.destroy();
+      return;
+    }
+    if (socket instanceof net.Socket) socket.setNoDelay(true);
+    // What Node's servers do with their own: any Duplex will do.
+    this.server.emit('connection', socket);
   }
 
   /** The server's TLS settings have changed. */
@@ -188,7 +215,7 @@ export class Listener {
     this.unwatch = undefined;
     const { secure, secureServer } = this;
     // Closed, or not open yet: nobody is shown them.
-    if (!this.server.listening) return;
+    if (!this.isOpen) return;
     this.unwatch = secure?.certificates?.watch(() => {
       secureServer?.setSecureContext(materialOf(secure));
     });
@@ -198,6 +225,7 @@ export class Listener {
   close(): void {
     this.unwatch?.();
     this.unwatch = undefined;
+    this.isOpen = false;
     this.server.close();
     for (const socket of this.handshakes.values()) socket.destroy();
   }
@@ -223,9 +251,9 @@ function addressOf(server: net.Server): ListenAddress {
   return { address: address.address, port: address.port };
 }
 
-function handshakeKey(socket: net.Socket): string {
+function handshakeKey(socket: Duplex): string {
   const { peer, local } = namesOf(socket);
-  return peer === 'unix' ? '' : `${peer} ${local}`;
+  return peer === 'unix' || peer === '' ? '' : `${peer} ${local}`;
 }
 
 /** The addresses of a socket's ends. */

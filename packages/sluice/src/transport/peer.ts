@@ -21,6 +21,8 @@ export class Peer {
    * `127.0.0.1:54321`, `[::1]:54321`, or `unix`. Behind a proxy it is the proxy's.
    */
   readonly address: string;
+  /** This end of the connection, in the same form; `''` of what is no socket. */
+  readonly localAddress: string;
   /** The connection is TLS. */
   readonly encrypted: boolean;
   /**
@@ -32,8 +34,9 @@ export class Peer {
   private parsed: PeerCertificate | undefined;
   private named: readonly string[] | undefined;
 
-  constructor(address: string, socket: Duplex) {
+  constructor(address: string, socket: Duplex, localAddress = '') {
     this.address = address;
+    this.localAddress = localAddress;
     this.socket = socket instanceof tls.TLSSocket ? socket : undefined;
     this.encrypted = this.socket !== undefined;
     this.authorized = this.socket?.authorized ?? false;

@@ -48,8 +48,8 @@ export class RequestHeaders {
   }
 
   /** Most bytes that HEADERS of a call take. */
-  bound(path: string, fields: HeaderFields): number {
-    const pseudo = this.authority.length + path.length + this.scheme.length + PSEUDO_BOUND;
+  bound(path: string, fields: HeaderFields, authority: string = this.authority): number {
+    const pseudo = authority.length + path.length + this.scheme.length + PSEUDO_BOUND;
     return pseudo + this.constantBound + (fields.length === 0 ? 0 : HpackEncoder.bound(fields));
   }
 
@@ -60,6 +60,13 @@ export class RequestHeaders {
       this.lastPath = path;
     }
     return this.encoder.writeSegment(this.lastSegment, out, at);
+  }
+
+  /** The same for a call with an authority of its own, which few have: not worth a segment. */
+  writeOwn(path: string, authority: string, out: Buffer, at: number): number {
+    const { scheme } = this;
+    const fields = [':method', 'POST', ':scheme', scheme, ':path', path, ':authority', authority];
+    return this.encoder.writeFields(fields, out, at);
   }
 
   private segment(path: string): HeaderSegment {

@@ -34,6 +34,8 @@ export interface ServerKeepaliveOptions {
   readonly maxAgeMs?: number | undefined;
   /** From that drain to a close; default Infinity (`grpc.max_connection_age_grace_ms`). */
   readonly maxAgeGraceMs?: number | undefined;
+  /** Floor of `timeMs`; default 1 s. */
+  readonly minTimeMs?: number | undefined;
 }
 
 /** Share by which an age is varied, so that connections made together do not end together. */
@@ -82,7 +84,7 @@ export class ServerKeepalive implements WheelTimer {
     this.maxAgeGraceMs = options.maxAgeGraceMs ?? Number.POSITIVE_INFINITY;
     const liveness: KeepaliveOptions = {
       timeMs: options.timeMs ?? SERVER_KEEPALIVE_TIME_MS,
-      minTimeMs: MIN_SERVER_KEEPALIVE_TIME_MS,
+      minTimeMs: options.minTimeMs ?? MIN_SERVER_KEEPALIVE_TIME_MS,
       timeoutMs: options.timeoutMs,
       permitWithoutStream: true,
     };

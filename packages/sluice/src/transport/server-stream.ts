@@ -191,7 +191,7 @@ export class ServerStream implements TransportStream, CompressedStream {
     this.code = code;
     this.details = details;
     this.trailers = trailers;
-    if (code !== Status.OK || trailers.length > 0) this.fitStatus();
+    if (!this.isPlainOk) this.fitStatus();
     this.listener = undefined;
     this.messages.destroy();
     if (this.compression?.deflation?.holdsTrailers()) return;
@@ -277,7 +277,7 @@ export class ServerStream implements TransportStream, CompressedStream {
 
   trailersBound(): number {
     const { headers } = this.transport;
-    if (this.code === Status.OK && this.trailers.length === 0) return headers.trailersBound;
+    if (this.isPlainOk) return headers.trailersBound;
     return headers.trailersBound + HpackEncoder.bound(this.statusFields());
   }
 
@@ -285,10 +285,13 @@ export class ServerStream implements TransportStream, CompressedStream {
     const { headers } = this.transport;
     let end = encoder.beginBlock(out, at);
     if (!this.headSent) end = encoder.writeSegment(headers.head, out, end);
-    if (this.code === Status.OK && this.trailers.length === 0) {
-      return encoder.writeSegment(headers.ok, out, end);
-    }
+    if (this.isPlainOk) return encoder.writeSegment(headers.ok, out, end);
     return encoder.writeFields(this.statusFields(), out, end);
+  }
+
+  /** Nothing but OK is to be said. */
+  private get isPlainOk(): boolean {
+    return this.code === Status.OK && this.trailers.length === 0 && this.details === '';
   }
 
   private statusFields(): string[] {

@@ -230,6 +230,14 @@ export class ServerTransport implements ConnectionRole, WheelTimer {
     if (isFirst) tellDraining(this.connection, reason);
   }
 
+  /** Before `close`: the client hears of each open stream that it was cancelled; handlers, of the close. */
+  cancelStreams(): void {
+    this.connection.streams.forEach((stream, id) => {
+      const endedBoth = stream.remoteEnded && stream.out.endWritten;
+      if (!endedBoth) this.connection.putReset(id, ErrorCode.CANCEL, false);
+    });
+  }
+
   close(reason: string): void {
     const error = connectionError(ErrorCode.NO_ERROR, 'local', reason);
     this.connection.end(error, ErrorCode.NO_ERROR, reason);

@@ -5,10 +5,11 @@
 // gathers or while the socket still owns it.
 
 import type { Duplex } from 'node:stream';
-import { MAX_SOCKET_BACKLOG, MAX_WRITE } from './limits.ts';
+import { MAX_FRAME, MAX_SOCKET_BACKLOG, MAX_TURN_BYTES, MAX_WRITE } from './limits.ts';
 
-// Idle buffers kept for the next turn; more come and go with the load.
-const MAX_IDLE_BUFFERS = 8;
+// Idle buffers kept for the next turn: as many as one turn writes, each with a frame less than it could
+// hold. Of what is not kept, V8 collects its whole heap up to a hundred times a second.
+const MAX_IDLE_BUFFERS: number = Math.ceil(MAX_TURN_BYTES / (MAX_WRITE - MAX_FRAME));
 const idleBuffers: Buffer[] = [];
 
 function takeBuffer(): Buffer {

@@ -105,6 +105,38 @@ describe('the callback level', () => {
     assert.match(recorder.events.at(-1) ?? '', /^end 8 refused by the queued-bytes limit: /);
   });
 
+  it('a call that is given its request sends that and nothing else', async () => {
+    const channel = await echo();
+    const recorder = new Recorder();
+    const call = channel.call(PATH, {}, recorder, X);
+    call.request(2);
+    await recorder.ended.happened;
+    assert.deepEqual(recorder.events, ['header', 'message x', 'end 0']);
+  });
+
+  it('a path that is no text is refused, by every kind of call', async () => {
+    const channel = await echo();
+    const none = JSON.parse('5');
+    const error = new TypeError(
+      'the path of a call is 5; pass text like "/package.Service/Method"',
+    );
+    assert.throws(() => channel.call(none, {}, new Recorder()), error);
+    assert.throws(() => channel.serverStreaming(none, X), error);
+    assert.throws(() => channel.bidiStreaming(none, []), error);
+    await assert.rejects(channel.unary(none, X), error);
+    await assert.rejects(channel.clientStreaming(none, []), error);
+    const interceptors = [(): never => assert.fail('no call')];
+    await assert.rejects(channel.unary(none, X, { interceptors }), error);
+    const call = (): unknown => channel.call(JSON.parse('null'), {}, new Recorder());
+    assert.throws(call, /^TypeError: the path of a call is null; /);
+  });
+
+  it('a request that is no Uint8Array is refused', async () => {
+    const channel = await echo();
+    const call = (): unknown => channel.call(PATH, {}, new Recorder(), JSON.parse('"x"'));
+    assert.throws(call, new TypeError('a request must be a Uint8Array, not string'));
+  });
+
   it('cancel() ends the call once; what comes later is ignored', async () => {
     const channel = await echo();
     const recorder = new Recorder();

@@ -113,6 +113,51 @@ test('a call that was never written is tried again, however large it is', async 
   await end.finish();
 });
 
+/** A call that sends 500,000 bytes, of which nothing was written yet. */
+function streaming(end: ClientEnd, line: Line): [ClientCall, Ended] {
+  const ended: Ended = { code: undefined };
+  const onEnd = (code: Status): void => {
+    ended.code = code;
+  };
+  const call = new ClientCall(
+    line,
+    '/s/m',
+    {},
+    { onHeader() {}, onMessage() {}, onWritable() {}, onEnd },
+  );
+  call.start(undefined);
+  line.withdraw(call);
+  assert.ok(call.open(end.transport, undefined));
+  for (let i = 0; i < 5; i += 1) call.send(Buffer.alloc(100_000));
+  return [call, ended];
+}
+
+test('a stream of requests that was never written is tried again, however much it is', async () => {
+  const end = await ClientEnd.ready();
+  const line = new Line(end);
+  const [call, ended] = streaming(end, line);
+  end.transport.drain('the test says so');
+  assert.deepEqual(line.again, [call]);
+  assert.ok(call.heldBytes >= 500_000);
+  call.cancel();
+  assert.equal(ended.code, Status.CANCELLED);
+  await end.finish();
+});
+
+test('a large stream of requests is kept no longer once it is on its way', async () => {
+  const end = await ClientEnd.ready({ INITIAL_WINDOW_SIZE: MIB });
+  end.peer.windowUpdate(0, MIB);
+  await end.settle();
+  const line = new Line(end);
+  const [call, ended] = streaming(end, line);
+  await end.settle();
+  assert.equal(call.heldBytes, 0);
+  end.peer.rstStream(1, ErrorCode.REFUSED_STREAM);
+  await end.settle();
+  assert.equal(ended.code, Status.UNAVAILABLE);
+  await end.finish();
+});
+
 test('the server is told of the time that is left after a wait in the line', async () => {
   const end = await ClientEnd.ready();
   const line = new Line(end);

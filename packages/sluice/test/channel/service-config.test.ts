@@ -279,6 +279,14 @@ describe('the config of a method', () => {
     assert.deepEqual(retry?.codes, new Set([Status.ABORTED]));
   });
 
+  it('attempts are as many as the channel allows', () => {
+    const many = { ...retryPolicy, maxAttempts: 100 };
+    for (const most of [1, 3, 20]) {
+      const allowing = new MethodConfigs({ methodConfig: [{ name, retryPolicy: many }] }, most);
+      assert.equal(allowing.configOf('/a.B/C')?.retry?.maxAttempts, most);
+    }
+  });
+
   it('is found for any number of paths', () => {
     for (let i = 0; i < 3_000; i += 1) {
       assert.equal(configs.configOf(`/a.B/M${i}`)?.timeoutMs, 1_000);

@@ -77,6 +77,12 @@ const ROWS: readonly Row[] = [
     () => connections(4),
   ],
   [
+    'maxAttempts',
+    'RangeError',
+    'maxAttempts is <value>; it must be an integer of at least 1',
+    () => connect('localhost:1', { maxAttempts: 1.5 }),
+  ],
+  [
     'adaptiveConcurrency.min',
     'RangeError',
     'adaptiveConcurrency.<name> is <value>; it must be an integer of at least 1',

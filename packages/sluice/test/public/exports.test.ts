@@ -21,6 +21,7 @@ describe('the package', () => {
       'Server',
       'Status',
       'StatusError',
+      'balancerFactory',
       'brotliEncoding',
       'certificateFiles',
       'combineCredentials',

@@ -238,6 +238,7 @@ describe('options of a call', () => {
   const NO_PARENT = 'parent is <type>; pass the context that a handler is given';
   const NO_FUNCTION =
     'credentials is <type>; it must be a function that gives Metadata, and TLS is the option tls of connect';
+  const NO_AUTHORITY = 'authority is <value>; it must be "host" or "host:port"';
   const ONLY_METADATA = 'a call takes an object of options, not Metadata; pass { metadata }';
   const NO_LIST = 'interceptors is <type>; it must be a list of functions';
   const rows: readonly (readonly [given: unknown, text: string, values?: Values])[] = [
@@ -254,6 +255,8 @@ describe('options of a call', () => {
     [{ signal: new AbortController() }, NO_SIGNAL, { type: 'an object' }],
     [{ parent: {} }, NO_PARENT, { type: 'an object' }],
     [{ credentials: grpc.credentials.createSsl() }, NO_FUNCTION],
+    [{ authority: 'a b' }, NO_AUTHORITY, { value: '"a b"' }],
+    [{ authority: 5 }, NO_AUTHORITY, { value: 'number' }],
     [{ interceptors: PASS }, NO_LIST, { type: 'function' }],
     [{ interceptors: () => {} }, NO_LIST],
     [{ interceptors: [5] }, 'interceptors[<n>] is <type>; it must be a function', { n: '0' }],

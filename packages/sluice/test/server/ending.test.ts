@@ -68,6 +68,24 @@ describe('a drain', () => {
   });
 });
 
+describe('a close', () => {
+  it('fails calls with UNAVAILABLE, and with CANCELLED when it is to cancel them', async () => {
+    for (const [options, code] of [
+      [{}, Status.UNAVAILABLE],
+      [{ cancelCalls: true }, Status.CANCELLED],
+    ] as const) {
+      const server = running.server();
+      const { begun, aborted } = hanging(server);
+      const channel = await running.channelTo(server);
+      const call = failureOf(channel.unary(HANG, X));
+      await begun.happened;
+      await server.close(options);
+      assert.match(await aborted.happened, /the server was closed/);
+      assert.equal((await call).code, code);
+    }
+  });
+});
+
 describe('drainOn', () => {
   it('drains on the first signal, closes on the second, and takes its listeners off', async () => {
     const server = running.server();

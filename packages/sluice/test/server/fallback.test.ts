@@ -85,6 +85,32 @@ it('passes calls of every kind on, with metadata, header, trailers and status', 
   assert.equal(front.stats().limits['total-handlers']?.depth, 0);
 });
 
+it('passes on what a good end says', async () => {
+  const backend = running.server().fallback((call) => {
+    call.request(1);
+    const done = (): void => call.end(Status.OK, 'as you wished');
+    return { onMessage() {}, onHalfClose: done, onWritable() {}, onCancel: done };
+  });
+  const front = running.server().fallback(proxyTo(await running.channelTo(backend)));
+  const channel = await running.channelTo(front);
+  const ended = new Promise((resolve) => {
+    const call = channel.call(
+      '/test.Back/Good',
+      {},
+      {
+        onHeader() {},
+        onMessage() {},
+        onWritable() {},
+        onEnd: (code, details) => resolve([code, details]),
+      },
+    );
+    call.send(X);
+    call.halfClose();
+    call.request(1);
+  });
+  assert.deepEqual(await ended, [Status.OK, 'as you wished']);
+});
+
 it('there is one', () => {
   const handler: CallHandler = () => {
     throw new Error('never called');

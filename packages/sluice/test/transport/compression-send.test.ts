@@ -122,6 +122,21 @@ describe('a call that compresses', () => {
     end.transport.close('done');
   });
 
+  it('does not once the server has said that it takes other encodings', async () => {
+    const end = await client();
+    const answered = async (id: number, accepted: string): Promise<unknown> => {
+      open(end, messageCodec('gzip')).send('x', true);
+      await end.settle();
+      const fields = [':status', '200', 'content-type', 'application/grpc', 'grpc-status', '12'];
+      end.peer.headers(id, [...fields, 'grpc-accept-encoding', accepted], { endStream: true });
+      await end.settle();
+      return [end.peer.field(id, 'grpc-encoding'), end.peer.body(id)[0]];
+    };
+    assert.deepEqual(await answered(1, 'identity,deflate'), ['gzip', 1]);
+    assert.deepEqual(await answered(3, 'identity,gzip'), [undefined, 0]);
+    assert.deepEqual(await answered(5, 'identity,gzip'), ['gzip', 1]);
+  });
+
   it('keeps its order behind a large message, and its end', async () => {
     const end = await client();
     const call = open(end, held);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { HandshakeLine } from '#sluice/transport/handshake-line.js';
 import { HANDSHAKES_PER_TURN } from '#sluice/transport/limits.js';
@@ -11,7 +12,7 @@ function turn(): Promise<void> {
 }
 
 test('a burst begins in its order, a few a turn; what is gone by then does not begin', async () => {
-  const begun: net.Socket[] = [];
+  const begun: Duplex[] = [];
   const line = new HandshakeLine((socket) => begun.push(socket));
   const sockets = Array.from({ length: 3 * HANDSHAKES_PER_TURN }, () => new net.Socket());
   for (const socket of sockets) line.add(socket);

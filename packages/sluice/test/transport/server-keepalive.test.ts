@@ -54,6 +54,17 @@ class Connection implements ServerKeepaliveCallbacks {
   }
 }
 
+test('a quiet client is pinged once a second at most, unless a lower floor is asked for', () => {
+  const usual = new Connection({ timeMs: 100 });
+  usual.clock.advance(SECOND - 100);
+  assert.deepEqual(usual.events, []);
+  usual.clock.advance(200);
+  assert.deepEqual(usual.events, ['ping']);
+  const lower = new Connection({ timeMs: 100, minTimeMs: 100 });
+  lower.clock.advance(200);
+  assert.deepEqual(lower.events, ['ping']);
+});
+
 test('a quiet client is pinged after two hours, streams or not, and closed 20 s later', () => {
   const connection = new Connection({});
   connection.clock.advance(2 * HOUR - SECOND);

@@ -23,6 +23,7 @@ import { EjectableSubchannel, OutlierEndpoint } from './outlier-endpoint.ts';
 /** The policy below, and what it is offered instead of the channel. */
 class Child implements BalancerContext {
   readonly target: string;
+  readonly attributes: Readonly<Record<string, unknown>> | undefined;
   readonly factory: BalancerFactory;
   readonly balancer: Balancer;
   private readonly owner: OutlierDetection;
@@ -31,6 +32,7 @@ class Child implements BalancerContext {
 
   constructor(factory: BalancerFactory, owner: OutlierDetection, context: BalancerContext) {
     this.target = context.target;
+    this.attributes = context.attributes;
     this.factory = factory;
     this.owner = owner;
     this.context = context;

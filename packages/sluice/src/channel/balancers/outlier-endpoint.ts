@@ -104,9 +104,9 @@ class CountingTracker implements PickTracker {
     this.below?.onStart();
   }
 
-  onEnd(code: Status, trailers: readonly string[]): void {
+  onEnd(code: Status, trailers: readonly string[], details?: string): void {
     this.endpoint.count(code);
-    this.below?.onEnd(code, trailers);
+    this.below?.onEnd(code, trailers, details);
   }
 }
 

@@ -127,9 +127,9 @@ export class RetriedCall implements CallHandle, BondedCall, AttemptOwner, WheelT
     return this.ended;
   }
 
-  /** Of the attempt that the call is committed to, or else of the latest. */
+  /** Of the attempt that the call is committed to, or else of the latest; none between two of them. */
   get peer(): Peer | undefined {
-    return (this.committed ?? this.latest)?.handle.peer;
+    return this.waiting ? undefined : (this.committed ?? this.latest)?.handle.peer;
   }
 
   // What the caller does.

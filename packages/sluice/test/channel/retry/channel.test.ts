@@ -85,6 +85,25 @@ describe('a retry policy of a service config', () => {
     assert.deepEqual(figuresOf(channel), counts);
   });
 
+  it('makes no more attempts than the channel allows', async () => {
+    let attempts = 0;
+    const server = running.server().unary(PATH, () => {
+      attempts += 1;
+      throw new StatusError(Status.UNAVAILABLE, 'not now');
+    });
+    for (const [maxAttempts, made] of [
+      [1, 1],
+      [2, 2],
+      [20, 3],
+    ] as const) {
+      attempts = 0;
+      const serviceConfig = retrying(QUICK);
+      const channel = await running.channelTo(server, { serviceConfig, maxAttempts });
+      assert.equal((await failureOf(channel.unary(PATH, X))).details, 'not now');
+      assert.equal(attempts, made);
+    }
+  });
+
   it('is obeyed by server streams', async () => {
     const fail = failing(2);
     const server = running.server().serverStreaming(PATH, async function* (request) {
@@ -265,6 +284,23 @@ describe('closing a channel', () => {
       });
     });
   }
+
+  it('shows no peer of a call that waits for its next attempt', async () => {
+    const failed = signal();
+    const server = running.server().unary(PATH, () => {
+      failed.raise();
+      throw new StatusError(Status.UNAVAILABLE, 'not now');
+    });
+    const channel = await channelTo(server, retrying('3600s'));
+    const listener = { onHeader() {}, onMessage() {}, onWritable() {}, onEnd() {} };
+    const call = channel.call(PATH, {}, listener, X);
+    call.request(1);
+    await failed.happened;
+    while (call.peer !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(call.isEnded, false);
+    call.cancel();
+    await channel.close();
+  });
 
   it('ends a call that waits for its next attempt', async () => {
     const failed = signal();
