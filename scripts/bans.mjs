@@ -87,14 +87,24 @@ const SLEEP_IMPORT = {
 };
 
 /**
+ * What a package must have whose names and types are those of another: its classes have theirs
+ * above them, its enums are enums, and each published `any` is suppressed for the linter by itself.
+ */
+const OF_PUBLISHED_TYPES = new Set(['any', 'enum', 'extends']);
+
+/**
  * Reports every banned construct of one file.
  *
  * @param {string} source
  * @param {{ code: string, withStrings: string, comments: string }} text the views of `source`
  * @param {boolean} isTest
- * @param {(offset: number, rule: string, reason: string) => void} report
+ * @param {boolean} hasPublishedTypes its package has the names and types of another
+ * @param {(offset: number, rule: string, reason: string) => void} onFinding
  */
-export function lineBans(source, text, isTest, report) {
+export function lineBans(source, text, isTest, hasPublishedTypes, onFinding) {
+  const report = (offset, rule, reason) => {
+    if (!hasPublishedTypes || !OF_PUBLISHED_TYPES.has(rule)) onFinding(offset, rule, reason);
+  };
   for (const ban of CODE_BANS) apply(ban, text.code, report);
   for (const ban of COMMENT_BANS) apply(ban, text.comments, report);
   apply(PUNCTUATION, source, report);

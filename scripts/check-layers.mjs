@@ -32,6 +32,8 @@ const HTTP_FILES = /^page(?:-[a-z-]+)?\.ts$/;
 const MICRO_BENCHMARK = /[\\/]bench[\\/]src[\\/]micro[\\/]/;
 const ATTACK = /[\\/]attack[\\/]src[\\/]/;
 const SOCKET_LAYER = 'transport';
+/** Has the names, types and files of another package. */
+const DROP_IN = 'packages/grpc-js';
 const DOCUMENTED_LAYERS = new Set(['service', 'channel', 'server', 'api', 'services']);
 
 /** Folders of generated code: what made it answers for it. */
@@ -65,7 +67,7 @@ export function checkTree(root) {
     : [];
   for (const folder of [
     ...packages,
-    ...['attack', 'bench', 'interop'].map((name) => join(root, name)),
+    ...['attack', 'bench', 'dependants', 'interop'].map((name) => join(root, name)),
   ]) {
     for (const file of typescriptUnder(join(folder, 'src'))) {
       checkFile(root, file, folder, false, findings);
@@ -93,8 +95,9 @@ function checkFile(root, file, folder, isTest, findings) {
       reason,
     });
   };
-  lineBans(source, text, isTest, report);
-  checkName(file, report);
+  const isDropIn = relative(root, folder).split(sep).join('/') === DROP_IN;
+  lineBans(source, text, isTest, isDropIn, report);
+  if (!isDropIn) checkName(file, report);
   if (isTest) return;
   checkSize(source, report);
   checkOpening(source, report);

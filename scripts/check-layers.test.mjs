@@ -120,6 +120,14 @@ test('reports what index.ts passes on without documentation, through another fil
   );
 });
 
+test('accepts the classes, enums and file names of the package that the drop-in stands for', () => {
+  const source = `${OPENING}export enum A { B }\nexport class C extends D {}\nlet x: any;\n`;
+  assert.deepEqual(rulesIn('packages/grpc-js/src/tls-helpers.ts', source), []);
+  assert.deepEqual(rulesIn('packages/grpc-js/src/a.ts', `${OPENING}const a = b!;\n`), [
+    '3 non-null',
+  ]);
+});
+
 test('accepts documentation above the first overload, and a suppression below it', () => {
   const source = [
     '/** Says it. */',

@@ -42,6 +42,7 @@ function floatingPromises() {
     'packages',
     'bench',
     'attack',
+    'dependants',
     'interop',
     'examples',
   );
@@ -77,12 +78,12 @@ async function checkPackage(path, folder) {
   const archive = join(folder, `${name}-${manifest.version}.tgz`);
   const results = [await tool('publint/src/cli.js', 'run', '--strict', archive)];
   // A package of commands alone has no types to be wrong.
-  if (manifest.exports['.'] !== undefined) {
+  if (manifest.types !== undefined || manifest.exports['.'] !== undefined) {
     results.push(
       await tool(
         '@arethetypeswrong/cli/dist/index.js',
         archive,
-        '--profile=esm-only',
+        manifest.type === 'module' ? '--profile=esm-only' : '--profile=node16',
         '--no-definitely-typed',
         '--no-emoji',
       ),

@@ -15,39 +15,56 @@ const SILENT_BUILD_MS = 300;
 const OUTPUT_FILE = /\.(?:d\.ts|js)(?:\.map)?$/;
 
 /**
- * Installs what package-lock.json names when node_modules does not hold it.
+ * What has a package-lock.json of its own. The dependants are no workspace: an override of theirs
+ * gives them the drop-in, while the rest of the repository has the original to compare with.
+ */
+const INSTALLS = [ROOT, join(ROOT, 'dependants')];
+
+/**
+ * Installs what each package-lock.json names when its node_modules does not hold it.
  *
  * @returns {Promise<number>} 0, or npm's exit code
  */
 export async function ensureInstalled() {
-  const reason = missingInstall();
+  for (const folder of INSTALLS) {
+    const code = await install(folder);
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+async function install(folder) {
+  const reason = missingInstall(folder);
   if (reason === undefined) return 0;
   console.error(`installing dependencies (npm ci): ${reason}`);
   // Under `npm run`, npm says which npm this is; NODE_ENV=production must not drop the compiler.
   const npm = process.env.npm_execpath;
   const args = ['ci', '--no-audit', '--no-fund', '--include=dev'];
   return npm?.endsWith('.js') && existsSync(npm)
-    ? run(process.execPath, [npm, ...args], ROOT)
-    : run('npm', args, ROOT);
+    ? run(process.execPath, [npm, ...args], folder)
+    : run('npm', args, folder);
 }
 
 /**
  * Compares the lockfile with the one npm keeps inside node_modules, which npm writes last: an
  * install that was interrupted has none.
  *
+ * @param {string} folder absolute
  * @returns {string | undefined} why an install is needed
  */
-function missingInstall() {
-  const hidden = join(ROOT, 'node_modules', '.package-lock.json');
-  if (!existsSync(hidden)) return 'node_modules is missing or incomplete';
-  const wanted = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages;
+function missingInstall(folder) {
+  const hidden = join(folder, 'node_modules', '.package-lock.json');
+  if (!existsSync(hidden)) {
+    return `${relative(ROOT, join(folder, 'node_modules'))} is missing or incomplete`;
+  }
+  const wanted = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages;
   const present = JSON.parse(readFileSync(hidden, 'utf8')).packages;
   for (const [path, entry] of Object.entries(wanted)) {
     if (!path.includes('node_modules/')) continue;
     const found = present[path];
     // Optional packages of other platforms are in the lockfile and never on the disk.
     if (found === undefined && entry.optional) continue;
-    if (found === undefined || !existsSync(join(ROOT, path))) return `${path} is missing`;
+    if (found === undefined || !existsSync(join(folder, path))) return `${path} is missing`;
     if (found.version !== entry.version) {
       return `${path} is ${found.version}, package-lock.json names ${entry.version}`;
     }

@@ -14,7 +14,7 @@ const OLDEST_NODE = [20, 19];
 
 const COMMANDS = {
   storm: {
-    does: 'overload one connection, beside @grpc/grpc-js (also `npm start`)',
+    does: 'overload one connection, beside @grpc/grpc-js and its drop-in (also `npm start`)',
     run: program('packages/cli/dist/main.js', 'storm'),
   },
   test: {

@@ -1,0 +1,80 @@
+// Certificates of the TLS tests: EC P-256, valid for 100 years, of no worth outside of them.
+// Made once with OpenSSL 3, because Node can read X.509 but not write it:
+//   openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out NAME.key
+//   openssl req -x509 -new -key ca.key -sha256 -days 36500 -subj "/CN=Sluice test CA" -out ca.crt
+//   openssl req -new -key NAME.key -subj "/CN=NAME" -out NAME.csr
+//   openssl x509 -req -in NAME.csr -CA ca.crt -CAkey ca.key -days 36500 -extfile NAME.ext -out NAME.crt
+// server.ext: serverAuth, subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1; client.ext: clientAuth.
+
+/** The authority that signed the two certificates below. */
+export const CA_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBmTCCAT+gAwIBAgIUYLkYMO7uYnTFLUc7JvOEkg8PRrwwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjYxMTIxMDcwNDU1WhgPMjEy
+NjEwMjgwNzA0NTVaMBkxFzAVBgNVBAMMDlNsdWljZSB0ZXN0IENBMFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEu6QCroItXL1PXVw9f/mQQ0wXy2YEwLTRkMr8dmVn
+nKaLzS8MIbytSvC7Hnh1yEK2491bUBrY9+USxOrfDIvq/qNjMGEwHQYDVR0OBBYE
+FH0ejXgX2lvyiQWn2dMt8PkFjTVWMB8GA1UdIwQYMBaAFH0ejXgX2lvyiQWn2dMt
+8PkFjTVWMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEGMAoGCCqGSM49
+BAMCA0gAMEUCIQCcNPafkfcoqEggorCzIrvctNu0OmdTaBb+ySzOZjG9nQIgbXZv
+4SegxKHoEzjR+/TdPIrNY3MIhjmggEdlGAN8pVo=
+-----END CERTIFICATE-----
+`;
+
+/** An authority that signed neither. */
+export const OTHER_CA_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBizCCATGgAwIBAgIUCmsgzMU8YZxmI6OGla+kk4b6RyMwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPQW5vdGhlciB0ZXN0IENBMCAXDTI2MTEyMTA3MDQ1NVoYDzIx
+MjYxMDI4MDcwNDU1WjAaMRgwFgYDVQQDDA9Bbm90aGVyIHRlc3QgQ0EwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAATWR4gYAmnc8tjg2qB7gf57TlwIcn5gIxcIaQkk
+xLtF/2jz2Bastb7N/t9HqRM/MM3Ikg/K6n1SW4NO2m8AltV2o1MwUTAdBgNVHQ4E
+FgQUXPT3x8kcQQDAhGD5RUWGwsOmS38wHwYDVR0jBBgwFoAUXPT3x8kcQQDAhGD5
+RUWGwsOmS38wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAmC2A
+MHo9onYoXzG+D0i/KMrPar4IFhsehxa+l8wOF8QCIBGo09NBSmcm10oCnliu9bO6
+jglMpZ+v7kkNwjElc6XR
+-----END CERTIFICATE-----
+`;
+
+/** For localhost, 127.0.0.1 and ::1. */
+export const SERVER_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBxTCCAWygAwIBAgIUGNsAUW2SWx7sft8tr2iAPwfazhQwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjYxMTIxMDcwNDU1WhgPMjEy
+NjEwMjgwNzA0NTVaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEG
+CCqGSM49AwEHA0IABPQnApyfc9J4fVLSmJ+iwsKGkQPvd8IK2toFpK8eJPTnbVhh
+XUTh2YwGQyM9z62oKp1P7umKO8dhA6+DWYiC9EujgZQwgZEwDAYDVR0TAQH/BAIw
+ADATBgNVHSUEDDAKBggrBgEFBQcDATAsBgNVHREEJTAjgglsb2NhbGhvc3SHBH8A
+AAGHEAAAAAAAAAAAAAAAAAAAAAEwHQYDVR0OBBYEFMYRHQ1wn11fJ3slNC89MYmJ
+kmwpMB8GA1UdIwQYMBaAFH0ejXgX2lvyiQWn2dMt8PkFjTVWMAoGCCqGSM49BAMC
+A0cAMEQCIHQSdN1Ts12ZehabTwEvgVltrWpgG/3DcbYGnHM3swP0AiBoDtZ+Wjfb
+t1T2+EFMn3mn7Bpt1qZ3Nb/EU3b2PBCtWA==
+-----END CERTIFICATE-----
+`;
+
+/** Private key of the server. */
+export const SERVER_KEY: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgC/qBx6ezhL5DXctG
+rhlTGHKgl2SWaHz+PPfRHX0TVmyhRANCAAT0JwKcn3PSeH1S0pifosLChpED73fC
+CtraBaSvHiT0521YYV1E4dmMBkMjPc+tqCqdT+7pijvHYQOvg1mIgvRL
+-----END PRIVATE KEY-----
+`;
+
+/** For a client that has to show one. */
+export const CLIENT_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBoDCCAUWgAwIBAgIUGNsAUW2SWx7sft8tr2iAPwfazhUwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjYxMTIxMDcwNDU1WhgPMjEy
+NjEwMjgwNzA0NTVaMB0xGzAZBgNVBAMMEnNsdWljZS10ZXN0LWNsaWVudDBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABAlXXMkKDDk78M8rb5TVvMiySYvwXtcgiZVT
+/SEvkRuxdXJtkuT7J3o5Z6/c1c5Esx18q9+bwkJK64fP/1viusqjZTBjMAwGA1Ud
+EwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0OBBYEFIf5Xw9syBmZ
+16WRBwRR4hZ96LKoMB8GA1UdIwQYMBaAFH0ejXgX2lvyiQWn2dMt8PkFjTVWMAoG
+CCqGSM49BAMCA0kAMEYCIQD6xy3flfHYqCNRxUkhmDpw0tbIx8939zWoG265j459
+awIhANomYRAot5pVGqG9gbod72spM8Fgjig+B+JZdHi4BRZ7
+-----END CERTIFICATE-----
+`;
+
+/** Private key of the client. */
+export const CLIENT_KEY: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgOq0Dv4ZtClNBZmke
+897zJam2uG+ld80d30eYbpoLwhahRANCAAQJV1zJCgw5O/DPK2+U1bzIskmL8F7X
+IImVU/0hL5EbsXVybZLk+yd6OWev3NXORLMdfKvfm8JCSuuHz/9b4rrK
+-----END PRIVATE KEY-----
+`;
