@@ -12,7 +12,7 @@ import { top } from './top/top.ts';
 const HELP = `usage: sluice <command> [options]
 
 commands:
-  storm      Sluice and @grpc/grpc-js under far more load than the server drains
+  storm      Sluice, @grpc/grpc-js and its drop-in under far more load than the server drains
   top        what a running process holds and waits for, live
 
 options:

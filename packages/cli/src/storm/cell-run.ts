@@ -18,7 +18,7 @@ import {
 } from './matrix-cells.ts';
 import type { Done, Sample } from './protocol.ts';
 import type { RunMeasured, RunWatcher } from './run-runtime.ts';
-import { CLOSED_LOOP_IN_FLIGHT } from './scenarios.ts';
+import { CLOSED_LOOP_IN_FLIGHT, HEAP_CAP_MB } from './scenarios.ts';
 
 /** Which cell to run. */
 export interface CellPlan {
@@ -45,8 +45,6 @@ export interface CellMeasured extends RunMeasured {
 }
 
 const START_SECONDS = 10;
-/** Heap cap of Node clients, MB. */
-const HEAP_CAP_MB = 512;
 /** Beyond what a run is expected to take; past it the run is ended. */
 const SLACK_SECONDS = 15;
 

@@ -2,7 +2,7 @@
 // the calls they hold, then each runtime's rates and queues. Pure. Runtimes on one chart share the
 // seconds of their union, each with blanks where only another was sampled.
 
-import { BARS } from './scenarios.ts';
+import { BARS, PROMISING } from './scenarios.ts';
 import type { Series } from './series.ts';
 import { displayName, fate } from './summary.ts';
 
@@ -49,15 +49,20 @@ export interface Chart {
   readonly marks: readonly ChartMark[];
 }
 
-const RUNTIME_COLOURS = ['--a', '--b', '--c', '--d'];
-const BAR_COLOUR = '--soft';
+/** The same everywhere in the report, whoever else ran. */
+const RUNTIME_COLOURS: Readonly<Record<string, string>> = {
+  sluice: '--a',
+  'drop-in': '--d',
+  'grpc-js': '--b',
+  'grpc-go': '--c',
+};
 
 type SeriesByRuntime = Readonly<Record<string, Series>>;
 type Column = readonly (number | null)[];
 
-/** The colour a runtime has on every chart and card, by its place in the report. */
-export function runtimeColour(place: number): string {
-  return RUNTIME_COLOURS[place % RUNTIME_COLOURS.length] ?? '--a';
+/** The colour a runtime has on every chart and card. */
+export function runtimeColour(name: string): string {
+  return RUNTIME_COLOURS[name] ?? '--c';
 }
 
 function curve(label: string, colour: string, width = 2): Curve {
@@ -95,8 +100,8 @@ function sharedChart(
   const columns: Column[] = [];
   const loads: ChartLoad[] = [];
   const marks: ChartMark[] = [];
-  for (const [place, [name, series]] of Object.entries(runtimes).entries()) {
-    const colour = runtimeColour(place);
+  for (const [name, series] of Object.entries(runtimes)) {
+    const colour = runtimeColour(name);
     const values = pick(series);
     const at = new Map(series.seconds.map((second, index) => [second, values[index] ?? null]));
     curves.push({ ...curve(displayName(name), colour), marksPeak: true });
@@ -119,15 +124,17 @@ function memoryChart(scenario: string, runtimes: SeriesByRuntime): Chart {
     runtimes,
     (series) => series.rssMB,
   );
-  const idle = runtimes.sluice?.idleRssMB ?? null;
-  if (idle === null) return chart;
-  const bar = Math.round(idle + BARS.rssGrowthMB);
-  const label = `promised by Sluice: never above ${bar} MB`;
-  return {
-    ...chart,
-    curves: [...chart.curves, { ...curve(label, BAR_COLOUR, 1.5), dashed: true }],
-    data: [...chart.data, (chart.data[0] ?? []).map(() => bar)],
-  };
+  const curves = [...chart.curves];
+  const data = [...chart.data];
+  for (const name of PROMISING) {
+    const idle = runtimes[name]?.idleRssMB ?? null;
+    if (idle === null) continue;
+    const bar = Math.round(idle + BARS.rssGrowthMB);
+    const label = `promised by ${displayName(name)}: never above ${bar} MB`;
+    curves.push({ ...curve(label, runtimeColour(name), 1.5), dashed: true });
+    data.push((chart.data[0] ?? []).map(() => bar));
+  }
+  return { ...chart, curves, data };
 }
 
 function heldCallsChart(scenario: string, runtimes: SeriesByRuntime): Chart {

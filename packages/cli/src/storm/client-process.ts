@@ -14,6 +14,7 @@ const DRAIN_LOOK_MS = 10;
 async function loadConnect(runtime: string): Promise<ConnectRuntime> {
   if (runtime === 'sluice') return (await import('./runtime-sluice.ts')).connectSluice;
   if (runtime === 'grpc-js') return (await import('./runtime-grpc-js.ts')).connectGrpcJs;
+  if (runtime === 'drop-in') return (await import('./runtime-drop-in.ts')).connectDropIn;
   return (await import('./runtime-no-op.ts')).connectNoOp;
 }
 

@@ -20,6 +20,7 @@ h3 { font-size: 15px; margin: 0 0 2px; } p { margin: 0 0 12px; } .lead { max-wid
 .held { color: var(--good); } .failed { color: var(--bad); }
 .cards, .charts { display: grid; gap: 16px; margin: 0 0 16px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
+.cards { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .card, .chart { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: 12px 14px; min-width: 0; }
 .card { border-left: 5px solid var(--tone); } .card p { margin: 0; }
@@ -65,8 +66,11 @@ function shade(u, loads) {
   u.ctx.globalAlpha = 1;
 }
 
-/** Writes a line of text that ends (or, where there is no room to its left, begins) at a point. */
-function label(u, text, x, y, name) {
+/**
+ * Writes a line of text that ends (or, where there is no room to its left, begins) at a point, above
+ * those that are there already.
+ */
+function label(u, text, x, y, name, others = []) {
   const px = devicePixelRatio;
   u.ctx.font = '600 ' + 12 * px + 'px system-ui, sans-serif';
   u.ctx.textAlign = 'left';
@@ -75,7 +79,12 @@ function label(u, text, x, y, name) {
   const right = u.bbox.left + u.bbox.width;
   const left = x - gap - width >= u.bbox.left ? x - gap - width
     : Math.max(u.bbox.left + 2 * px, Math.min(x + gap, right - width));
-  const top = Math.max(y, u.bbox.top + 14 * px);
+  const line = 15 * px;
+  let top = Math.max(y, u.bbox.top + 14 * px);
+  const covers = (other) => other.left < left + width && left < other.left + other.width
+    && Math.abs(other.top - top) < line;
+  while (others.some(covers) && top - line > u.bbox.top + 14 * px) top -= line;
+  others.push({ left, width, top });
   u.ctx.lineWidth = 4 * px;
   u.ctx.lineJoin = 'round';
   u.ctx.strokeStyle = colour('--card');
@@ -85,6 +94,7 @@ function label(u, text, x, y, name) {
 }
 
 function peaks(u, chart) {
+  const labels = [];
   for (const [index, curve] of chart.curves.entries()) {
     if (!curve.marksPeak) continue;
     const values = chart.data[index + 1];
@@ -94,7 +104,7 @@ function peaks(u, chart) {
     const name = curve.label === chart.unit ? '' : curve.label + ': ';
     const text = name + Math.round(values[top]).toLocaleString('en-US') + ' ' + chart.unit + ' at most';
     label(u, text, u.valToPos(chart.data[0][top], 'x', true),
-      u.valToPos(values[top], 'y', true) - 7 * devicePixelRatio, curve.colour);
+      u.valToPos(values[top], 'y', true) - 7 * devicePixelRatio, curve.colour, labels);
   }
 }
 

@@ -11,7 +11,15 @@ import { escaped, htmlTable } from './html-text.ts';
 import { MATRIX_STYLE, matrixSection } from './matrix-html.ts';
 import type { Scenario } from './scenarios.ts';
 import type { RuntimeFigures, ScenarioReport, StormReport, Verdict } from './storm-report.ts';
-import { displayName, fate, lead, runtimeSentence, scenarioRows, verdictLine } from './summary.ts';
+import {
+  byRuntime,
+  displayName,
+  fate,
+  lead,
+  runtimeSentence,
+  scenarioRows,
+  verdictLine,
+} from './summary.ts';
 import { count } from './text-table.ts';
 import { trialSection } from './trials/trial-html.ts';
 
@@ -36,12 +44,22 @@ function mark(verdict: Verdict): string {
     : '<span class="failed">&#10007; failed</span>';
 }
 
+/** A promise a row, with what came of it for each runtime that made it. */
 function promisesTable(verdicts: readonly Verdict[]): string {
-  const head = '<tr><th>Promise of Sluice</th><th></th><th>Measured</th><th>Promised</th></tr>';
-  const lines = verdicts.map(
-    (verdict) =>
-      `<tr><td>${escaped(verdict.promise)}</td><td>${mark(verdict)}</td><td>${escaped(verdict.figure)}</td><td>${escaped(verdict.bar)}</td></tr>`,
+  const groups = byRuntime(verdicts);
+  const names = [...groups.keys()].map(
+    (name) => `<th colspan="2">${escaped(displayName(name))}</th>`,
   );
+  const head = `<tr><th>Promise</th>${names.join('')}<th>Promised</th></tr>`;
+  const promises = new Map(verdicts.map(({ promise, bar }) => [promise, bar]));
+  const lines = [...promises].map(([promise, bar]) => {
+    const cells = [...groups.values()].map((own) => {
+      const verdict = own.find((candidate) => candidate.promise === promise);
+      if (verdict === undefined) return '<td></td><td></td>';
+      return `<td>${mark(verdict)}</td><td>${escaped(verdict.figure)}</td>`;
+    });
+    return `<tr><td>${escaped(promise)}</td>${cells.join('')}<td>${escaped(bar)}</td></tr>`;
+  });
   return `<div class="scroll"><table class="promises"><thead>${head}</thead><tbody>\n${lines.join('\n')}\n</tbody></table></div>`;
 }
 
@@ -51,10 +69,10 @@ function verdictBlock(report: StormReport): string {
   const tone = report.verdicts.length === 0 ? '' : failed.length === 0 ? ' held' : ' failed';
   const line = `<p class="verdict${tone}">${escaped(verdictLine(report))}</p>`;
   if (failed.length === 0) return line;
-  const items = failed.map(
-    ({ scenario, promise, figure, bar }) =>
-      `<li>${escaped(`${scenario}, ${promise}: ${figure} (promised: ${bar})`)}</li>`,
-  );
+  const items = failed.map(({ scenario, runtime = 'sluice', promise, figure, bar }) => {
+    const whose = runtime === 'sluice' ? '' : `${displayName(runtime)}, `;
+    return `<li>${escaped(`${scenario}, ${whose}${promise}: ${figure} (promised: ${bar})`)}</li>`;
+  });
   return `${line}\n<ul class="broken">${items.join('')}</ul>`;
 }
 
@@ -66,12 +84,11 @@ function bigFigure(figures: RuntimeFigures): string {
 function card(
   scenario: Scenario,
   offeredRps: number,
-  place: number,
   [name, figures]: readonly [string, RuntimeFigures],
 ): string {
   const sentence = runtimeSentence(scenario, offeredRps, name, figures);
   return [
-    `<div class="card" style="--tone: var(${runtimeColour(place)})">`,
+    `<div class="card" style="--tone: var(${runtimeColour(name)})">`,
     `<h3>${escaped(displayName(name))}: memory of the client under the load</h3>`,
     `<p class="big">${escaped(bigFigure(figures))}</p>`,
     `<p>${escaped(sentence)}</p></div>`,
@@ -91,8 +108,8 @@ function section(
   const places = charts.map((chart, index) =>
     chart.scenario === scenarioReport.name ? chartPlace(chart, index) : '',
   );
-  const cards = Object.entries(scenarioReport.runtimes).map((runtime, place) =>
-    card(scenario, scenarioReport.offeredRps, place, runtime),
+  const cards = Object.entries(scenarioReport.runtimes).map((runtime) =>
+    card(scenario, scenarioReport.offeredRps, runtime),
   );
   const verdicts = report.verdicts.filter((verdict) => verdict.scenario === scenarioReport.name);
   return [
@@ -109,7 +126,7 @@ function method(report: StormReport): string {
   const versions = Object.entries(report.versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
-  return `Versions: ${versions}. One client process, one server process, one connection, 16-byte unary calls, unless a section says otherwise; runtimes run one after another. The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
+  return `Versions: ${versions}. One client process, one server process, one connection, 16-byte unary calls, unless a section says otherwise; runtimes run one after another. @sluice/grpc-js is the drop-in for grpc-js on Sluice: both run the same program, the drop-in with the limits that Sluice has by default. The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`;
 }
 
 /** The whole page. */

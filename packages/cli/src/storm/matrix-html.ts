@@ -2,6 +2,7 @@
 // each runtime's client grew and what Sluice answered; then every broken promise by name, how it is
 // measured, and all figures. Pure. Each colour has a word or a symbol beside it.
 
+import { runtimeColour } from './charts.ts';
 import { escaped, htmlTable } from './html-text.ts';
 import {
   CELL_BARS,
@@ -13,6 +14,7 @@ import {
   CELLS,
   type CellKind,
   type CellServer,
+  MATRIX_RUNTIMES,
   type MatrixCell,
   RSS_CAP_MB,
 } from './matrix-cells.ts';
@@ -39,12 +41,6 @@ export const MATRIX_STYLE = `
 .box .dead { color: var(--bad); font-weight: 650; } .box .foot { margin-top: 4px; color: var(--soft); }
 .key { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13px; color: var(--soft); }
 `;
-
-const TONES: Readonly<Record<string, string>> = {
-  sluice: '--a',
-  'grpc-js': '--b',
-  'grpc-go': '--c',
-};
 
 const SERVER_TITLES: Readonly<Record<CellServer, string>> = {
   'slow-server': `A server that answers ${count(CELL_CLOCK_RPS)} a second`,
@@ -73,8 +69,7 @@ function bar(
   const text = figures.crashed
     ? `<span class="figure dead">&#10005; ${fate(figures.crash)}, +${grewMB.toFixed(0)}</span>`
     : `<span class="figure">+${Math.max(0, grewMB).toFixed(0)} MB</span>`;
-  const tone = TONES[name] ?? '--d';
-  return `<div class="bar" style="--tone: var(${tone})">${label}<div class="track"><div class="fill" style="width: ${width.toFixed(1)}%"></div><div class="limit" style="left: ${limit.toFixed(1)}%"></div></div>${text}</div>`;
+  return `<div class="bar" style="--tone: var(${runtimeColour(name)})">${label}<div class="track"><div class="fill" style="width: ${width.toFixed(1)}%"></div><div class="limit" style="left: ${limit.toFixed(1)}%"></div></div>${text}</div>`;
 }
 
 function foot(cell: MatrixCell, report: ScenarioReport, sluice: RuntimeFigures): string {
@@ -199,7 +194,7 @@ export function matrixSection(report: StormReport): string {
   const names = new Set(CELLS.map(({ name }) => name));
   const scenarios = report.scenarios.filter(({ name }) => names.has(name));
   if (scenarios.length === 0) return '';
-  const runtimes = Object.keys(TONES).filter((name) =>
+  const runtimes = MATRIX_RUNTIMES.filter((name) =>
     scenarios.some(
       ({ runtimes: ran, absent }) => ran[name] !== undefined || absent?.[name] !== undefined,
     ),

@@ -54,9 +54,10 @@ export type ParsedOptions =
 export const STORM_HELP: string = `usage: sluice storm [options]
 
 Shows what happens to a gRPC client that is asked for far more than its server
-can take: Sluice and @grpc/grpc-js under the same load, one after another, each
-client and server in a process of its own. Takes about 75 seconds, shows the
-queue and the memory while it runs, and ends by itself.
+can take: Sluice, @grpc/grpc-js and its drop-in @sluice/grpc-js under the same
+load, one after another, each client and server in a process of its own. Takes
+about 80 seconds, shows the queue and the memory while it runs, and ends by
+itself.
 
   --seconds N    length of each storm in seconds (default ${DEFAULT_STORM_SECONDS})
   --rate N       calls offered per second (default ${DEFAULT_RATE_RPS})
@@ -76,9 +77,9 @@ queue and the memory while it runs, and ends by itself.
   --no-open      do not open the report in a browser
   --help         this text
 
-Exit code: 0 every promise of Sluice held, 1 one did not, 2 the options were
-not understood, 130 interrupted. The promises, and how they are measured, are
-in packages/cli/README.md.
+Exit code: 0 every promise of Sluice and of the drop-in held, 1 one did not, 2
+the options were not understood, 130 interrupted. The promises, and how they are
+measured, are in packages/cli/README.md.
 `;
 
 const SEE_HELP = "see 'sluice storm --help'";

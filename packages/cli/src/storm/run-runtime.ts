@@ -1,6 +1,7 @@
 // One runtime under one scenario, from start to end of its two processes: warm-up, idle, unloaded,
 // storms in a row, settle. The order is the method: idle is measured after the warm-up and a burst
-// of refusals, in the same way as the memory after the load.
+// of refusals, in the same way as the memory after the load. While it is quiet at the end the next run
+// may start and warm up; from its idle on a run is alone.
 // A client that dies, or is ended because its time is up, ends the run early; what was seen until
 // then is its result.
 
@@ -64,6 +65,16 @@ export interface RunPlan {
   readonly cores: Cores;
   /** When the run is ended whatever it is at, ms on the clock of `performance.now()`. */
   readonly untilMs: number;
+  /** Resolves when the run before it is measured. */
+  readonly before: Promise<void>;
+}
+
+/** A run that is under way. */
+export interface StartedRun {
+  /** Resolves when none of its calls is left, or it is over: the next run may begin. */
+  readonly drained: Promise<void>;
+  /** After that of the run before. */
+  readonly measured: Promise<RunMeasured>;
 }
 
 const START_SECONDS = 10;
@@ -75,11 +86,16 @@ class Run {
   private readonly server: Child;
   private readonly client: Child;
   private storming: boolean;
+  private watched: boolean;
+  private readonly onDrained: () => void;
 
-  constructor(plan: RunPlan, watcher: RunWatcher) {
+  /** @param onDrained not called where calls are left, or the client died */
+  constructor(plan: RunPlan, watcher: RunWatcher, onDrained: () => void) {
     this.plan = plan;
     this.watcher = watcher;
     this.storming = false;
+    this.watched = true;
+    this.onDrained = onDrained;
     this.measured = {
       peakClosedLoopRps: 0,
       unloadedP99Ms: 0,
@@ -99,7 +115,7 @@ class Run {
     });
     this.client = new Child({
       role: 'client',
-      heapCapMB: HEAP_CAP_MB[plan.runtime],
+      heapCapMB: HEAP_CAP_MB,
       cores: plan.cores,
       program: null,
     });
@@ -112,6 +128,8 @@ class Run {
     try {
       await this.connect();
       await this.warmUp();
+      await this.plan.before;
+      await this.idle();
       await this.storms();
     } catch (error) {
       if (!(error instanceof ChildDied)) throw error;
@@ -121,6 +139,7 @@ class Run {
       clearTimeout(timeUp);
       this.client.end();
       this.server.end();
+      await this.plan.before;
     }
     return this.measured;
   }
@@ -153,6 +172,10 @@ class Run {
     await this.load(rate, PHASES.burst, 0);
     this.watcher.phase('idle', USUAL_DRAIN_SECONDS);
     await this.drain();
+  }
+
+  private async idle(): Promise<void> {
+    const { scenario } = this.plan;
     this.measured.idle = (await this.settle()).sample ?? null;
 
     this.watcher.phase('half of capacity', PHASES.unloaded);
@@ -180,7 +203,10 @@ class Run {
     }
     this.watcher.phase('settle', PHASES.settle);
     const untilMs = endedMs + PHASES.settle * 1000;
-    await this.calm();
+    if ((await this.calm()) === 0) {
+      this.watched = false;
+      this.onDrained();
+    }
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, untilMs - performance.now())));
     this.storming = false;
     this.measured.after = (await this.settle()).sample ?? null;
@@ -224,24 +250,33 @@ class Run {
     return this.client.ask({ ask: 'settle' }, PHASES.grace);
   }
 
-  /** Waits for what the storm left in flight; a peak in that time is the storm's. */
-  private async calm(): Promise<void> {
-    const { maxRss } = await this.drain();
+  /**
+   * Waits for what the storm left in flight; a peak in that time is the storm's. Resolves to the calls
+   * that are left.
+   */
+  private async calm(): Promise<number> {
+    const { maxRss, sample } = await this.drain();
     const storm = this.measured.storms.at(-1);
     if (storm !== undefined && maxRss !== undefined) storm.kernelPeakRss = maxRss;
+    return sample === undefined ? 0 : sample.offered - sample.refused - sample.finished;
   }
 
   private take(sample: Sample): void {
-    this.watcher.sample(sample);
+    if (this.watched) this.watcher.sample(sample);
     if (!this.storming) return;
     this.measured.last = sample;
     this.measured.samples.push(sample);
   }
 }
 
-/** Runs one runtime under one scenario. */
-export function runRuntime(plan: RunPlan, watcher: RunWatcher): Promise<RunMeasured> {
-  return new Run(plan, watcher).run();
+/** Starts one runtime under one scenario. */
+export function startRun(plan: RunPlan, watcher: RunWatcher): StartedRun {
+  let onDrained = (): void => {};
+  const drained = new Promise<void>((resolve) => {
+    onDrained = resolve;
+  });
+  const measured = new Run(plan, watcher, onDrained).run();
+  return { drained: Promise.race([drained, measured.then(() => {})]), measured };
 }
 
 /** What the generator issues per second against a stub that refuses at once. */

@@ -4,14 +4,7 @@
 // stream limit its default would refuse streams in the place of one, and it is the client's limits
 // that a storm is about.
 
-import {
-  type Channel,
-  type ChannelOptions,
-  connect,
-  createServer,
-  type RuntimeStats,
-  StatusError,
-} from 'sluice';
+import { type Channel, type ChannelOptions, connect, createServer, StatusError } from 'sluice';
 import type { ServeSettings } from './protocol.ts';
 import {
   ANSWER_BYTES,
@@ -27,6 +20,7 @@ import {
   STREAM_PATH,
   type StreamSink,
 } from './runtime.ts';
+import { actedOf, depthsOf } from './runtime-stats.ts';
 import { OK, UNKNOWN } from './status-name.ts';
 
 /** Answers of a stream that may arrive before the first of them was counted. */
@@ -51,7 +45,7 @@ class SluiceClient implements ClientRuntime {
   }
 
   depths(): QueueDepths {
-    return sumDepths(this.channel.stats());
+    return depthsOf(this.channel.stats());
   }
 
   acted(): Record<string, number> {
@@ -75,31 +69,6 @@ class SluiceClient implements ClientRuntime {
     call.request(ANSWERS_AHEAD);
     return { send: (payload) => call.send(payload), end: () => call.halfClose() };
   }
-}
-
-function sumDepths(stats: RuntimeStats): QueueDepths {
-  const depths: QueueDepths = {
-    queueItems: 0,
-    queueBytes: 0,
-    socketBytes: 0,
-    openStreams: 0,
-    waitingCalls: stats.waitingCalls,
-    connections: stats.connections.length,
-    concurrencyLimit: stats.limits.concurrency?.value ?? null,
-  };
-  for (const connection of stats.connections) {
-    depths.queueItems += connection.queueItems;
-    depths.queueBytes += connection.queueBytes;
-    depths.socketBytes += connection.socketBytes;
-    depths.openStreams += connection.streams.open;
-  }
-  return depths;
-}
-
-function actedOf(stats: RuntimeStats): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(stats.limits).map(([name, reading]) => [name, reading.acted]),
-  );
 }
 
 /** Connects a client. */

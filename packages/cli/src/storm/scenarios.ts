@@ -36,22 +36,29 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** The runtimes, in the order they run. */
-export const RUNTIMES = ['sluice', 'grpc-js'] as const;
+/** The runtimes, in the order they run: `drop-in` is @sluice/grpc-js, with the program of grpc-js. */
+export const RUNTIMES = ['sluice', 'drop-in', 'grpc-js'] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
+
+/** Those that promise something, and are judged. */
+export const PROMISING: readonly RuntimeName[] = ['sluice', 'drop-in'];
 
 /** Ten times what the server drains. */
 export const DEFAULT_RATE_RPS = 100_000;
-export const DEFAULT_STORM_SECONDS = 4;
+export const DEFAULT_STORM_SECONDS = 2;
 
 /** Storms in a row: the third tells a plateau from a slope. A runtime without a limit gets one. */
-export const STORMS_IN_A_ROW: Record<RuntimeName, number> = { sluice: 3, 'grpc-js': 1 };
+export const STORMS_IN_A_ROW: Record<RuntimeName, number> = {
+  sluice: 3,
+  'drop-in': 3,
+  'grpc-js': 1,
+};
 
-/** A runtime that gets one storm gets a longer one: 6 s beside Sluice's three of 4 s. */
-export const STORM_STRETCH: Record<RuntimeName, number> = { sluice: 1, 'grpc-js': 1.5 };
+/** A runtime that gets one storm gets a longer one: 4 s beside three of 2 s. */
+export const STORM_STRETCH: Record<RuntimeName, number> = { sluice: 1, 'drop-in': 1, 'grpc-js': 2 };
 
 /** Heap cap of each client in MB; keeps an unbounded queue from taking the machine. */
-export const HEAP_CAP_MB: Record<RuntimeName, number> = { sluice: 512, 'grpc-js': 512 };
+export const HEAP_CAP_MB = 512;
 
 /** Phase lengths in seconds. */
 export const PHASES = {
@@ -63,7 +70,7 @@ export const PHASES = {
   /** Longest wait for what a phase left in flight. */
   drain: 3,
   unloaded: 0.8,
-  /** From the end of the load to the last measurement. */
+  /** From the end of the load to the last measurement; the next run warms up meanwhile. */
   settle: 5,
   /** How far past its length a phase may run before the process counts as dead. */
   grace: 4,
@@ -74,7 +81,7 @@ export const PHASES = {
  * that is 88 s at most, on any machine. A runtime whose process stalls may use up its own share
  * only, so that Sluice is measured in full whatever became of a runtime before it.
  */
-export const SLACK_SECONDS: Record<RuntimeName, number> = { sluice: 7, 'grpc-js': 3 };
+export const SLACK_SECONDS: Record<RuntimeName, number> = { sluice: 6, 'drop-in': 6, 'grpc-js': 3 };
 
 export const CLOSED_LOOP_IN_FLIGHT = 100;
 export const PAYLOAD_BYTES = 16;

@@ -12,6 +12,7 @@ const TICK_MS = 1;
 
 async function loadServe(runtime: string): Promise<ServeRuntime> {
   if (runtime === 'sluice') return (await import('./runtime-sluice.ts')).serveSluice;
+  if (runtime === 'drop-in') return (await import('./runtime-drop-in.ts')).serveDropIn;
   return (await import('./runtime-grpc-js.ts')).serveGrpcJs;
 }
 

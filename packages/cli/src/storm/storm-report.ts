@@ -63,6 +63,8 @@ export interface RuntimeFigures {
 /** One promise, judged. */
 export interface Verdict {
   scenario: string;
+  /** Whose promise it is, as in `runtimes` of the scenario; absent where only Sluice promises. */
+  runtime?: string;
   promise: string;
   held: boolean;
   figure: string;

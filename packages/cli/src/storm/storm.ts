@@ -1,25 +1,22 @@
 // `sluice storm`: runs every runtime under every scenario, one after another, shows them live,
-// prints the tables, writes the reports. Owns the order and the output; what is measured and how is
-// in run-runtime.ts, what has to hold in verdict.ts.
+// prints the tables, writes the reports. Owns the output; the order of the runs is in run-scenarios.ts,
+// what is measured and how in run-runtime.ts, what has to hold in verdict.ts.
 
 import { createRequire } from 'node:module';
-import { type Chart, chartsOf } from './charts.ts';
 import { endAllChildren } from './child.ts';
-import { type Cores, pinToCores } from './cores.ts';
-import { figuresOf } from './figures.ts';
+import { pinToCores } from './cores.ts';
 import { type MatrixOutcome, matrixSeconds, runMatrix } from './matrix.ts';
 import { matrixTable } from './matrix-text.ts';
 import type { StormOptions } from './options.ts';
 import { reportFault, writeReports } from './report-files.ts';
-import { measureCeiling, runRuntime } from './run-runtime.ts';
-import { PHASES, SCENARIOS, type Scenario } from './scenarios.ts';
-import { expectedSeconds, Schedule, totalSeconds } from './schedule.ts';
-import { type Series, seriesOf } from './series.ts';
-import type { ScenarioReport, StormReport, Verdict } from './storm-report.ts';
-import { finalText, runtimeSentence } from './summary.ts';
+import { measureCeiling } from './run-runtime.ts';
+import { runScenarios, type ScenarioOutcome } from './run-scenarios.ts';
+import { PHASES, SCENARIOS } from './scenarios.ts';
+import { Schedule, totalSeconds } from './schedule.ts';
+import type { StormReport } from './storm-report.ts';
+import { finalText } from './summary.ts';
 import type { TrialOutcome } from './trials/trial.ts';
 import { runTrials } from './trials/trials.ts';
-import { judge } from './verdict.ts';
 import { StormView } from './view.ts';
 
 const MOST_COLUMNS = 100;
@@ -41,44 +38,9 @@ function versions(): Record<string, string> {
   return {
     node: process.versions.node,
     sluice: versionOf('sluice'),
+    '@sluice/grpc-js': versionOf('@sluice/grpc-js'),
     '@grpc/grpc-js': versionOf('@grpc/grpc-js'),
   };
-}
-
-interface ScenarioOutcome {
-  readonly report: ScenarioReport;
-  readonly verdicts: readonly Verdict[];
-  readonly charts: readonly Chart[];
-}
-
-async function runScenario(
-  scenario: Scenario,
-  options: StormOptions,
-  cores: Cores,
-  view: StormView,
-  schedule: Schedule,
-): Promise<ScenarioOutcome> {
-  const report: ScenarioReport = {
-    name: scenario.name,
-    serverCapacityRps: scenario.stopsServer ? 0 : scenario.clockRps,
-    offeredRps: options.rate,
-    runtimes: {},
-  };
-  const series: Record<string, Series> = {};
-  const verdicts: Verdict[] = [];
-  for (const runtime of options.runtimes) {
-    const { rate, seconds } = options;
-    view.run(`${scenario.name}, ${runtime}`, expectedSeconds(runtime, seconds));
-    const untilMs = schedule.endOfNext(runtime, seconds);
-    const measured = await runRuntime({ scenario, runtime, rate, seconds, cores, untilMs }, view);
-    const figures = figuresOf(measured);
-    report.runtimes[runtime] = figures;
-    series[runtime] = seriesOf(measured);
-    if (runtime === 'sluice') verdicts.push(...judge(scenario, rate, figures));
-    const sentence = runtimeSentence(scenario, rate, runtime, figures);
-    view.say(`${scenario.name}: ${sentence}`);
-  }
-  return { report, verdicts, charts: chartsOf(scenario.name, series) };
 }
 
 /** Where lines of words break: the terminal's width, but no longer than is good to read. */
@@ -112,16 +74,14 @@ export async function storm(options: StormOptions): Promise<number> {
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', interrupted);
 
-  const outcomes: ScenarioOutcome[] = [];
+  let outcomes: readonly ScenarioOutcome[] = [];
   let trials: readonly TrialOutcome[] = [];
   let cells: MatrixOutcome | null = null;
   let generatorCeilingRps = 0;
   try {
     view.run('the load generator', PHASES.ceiling);
     generatorCeilingRps = await measureCeiling(cores, view);
-    for (const scenario of options.scenarios) {
-      outcomes.push(await runScenario(scenario, options, cores, view, schedule));
-    }
+    outcomes = await runScenarios(options, cores, view, schedule);
     if (matrix !== null) {
       cells = await runMatrix({ ...matrix, cores, generatorCeilingRps }, view);
     }

@@ -15,9 +15,26 @@ import { trialRows } from './trials/trial-html.ts';
 /** Below this share of the nominal rate a sentence says how far the load got. */
 const REACHED = 0.95;
 
+const DISPLAY_NAMES: Readonly<Record<string, string>> = {
+  sluice: 'Sluice',
+  'drop-in': '@sluice/grpc-js',
+};
+
 /** A runtime's name in a sentence. */
 export function displayName(name: string): string {
-  return name === 'sluice' ? 'Sluice' : name;
+  return DISPLAY_NAMES[name] ?? name;
+}
+
+/** Verdicts by who promised, in the order in which they ran. */
+export function byRuntime(verdicts: readonly Verdict[]): Map<string, Verdict[]> {
+  const groups = new Map<string, Verdict[]>();
+  for (const verdict of verdicts) {
+    const { runtime = 'sluice' } = verdict;
+    const group = groups.get(runtime);
+    if (group === undefined) groups.set(runtime, [verdict]);
+    else group.push(verdict);
+  }
+  return groups;
 }
 
 /** What became of a process: one that had to be ended because it no longer answered hung. */
@@ -93,9 +110,9 @@ const CALL_ROWS: readonly Row[] = [
 
 const FIGURE_ROWS: readonly Row[] = [
   ['OK per second while loaded', (figures) => count(figures.goodputRps)],
-  ['closed loop, 100 in flight, per second', (figures) => count(figures.peakClosedLoopRps)],
-  ['latency p50, OK calls of the storm', (figures) => latency(figures, figures.p50Ms)],
-  ['latency p99, OK calls of the storm', (figures) => latency(figures, figures.p99Ms)],
+  ['closed loop of 100, per second', (figures) => count(figures.peakClosedLoopRps)],
+  ['latency p50 of OK calls', (figures) => latency(figures, figures.p50Ms)],
+  ['latency p99 of OK calls', (figures) => latency(figures, figures.p99Ms)],
   ['latency p99 at half of capacity', (figures) => milliseconds(figures.unloadedP99Ms)],
   ['calls waiting, at most', (figures) => known(figures.peakWaitingCalls, count)],
   ['frames queued, at most', (figures) => known(figures.peakQueueItems, count)],
@@ -104,8 +121,8 @@ const FIGURE_ROWS: readonly Row[] = [
   ['RSS peak', (figures) => memory(figures.peakRssMB)],
   ['RSS growth', (figures) => megabytes(figures.rssGrowthMB)],
   [
-    'RSS peak, storm by storm',
-    (figures) => `${figures.peaksMB.map((mb) => mb.toFixed(0)).join(', ')} MB`,
+    'RSS peak, storm by storm, MB',
+    (figures) => figures.peaksMB.map((mb) => mb.toFixed(0)).join(', '),
   ],
   ['live memory idle', (figures) => memory(figures.idleLiveMB)],
   ['live memory 5 s after', (figures) => memory(figures.liveAfterMB)],
@@ -145,7 +162,7 @@ export function scenarioRows(report: ScenarioReport): string[][] {
   const runtimes = Object.values(report.runtimes);
   const rows = [...CALL_ROWS, ...endRows(runtimes), ...FIGURE_ROWS];
   const cells = rows.map(([label, cell]) => [label, ...runtimes.map(cell)]);
-  return [[report.name, ...names], ...cells];
+  return [[report.name, ...names.map(displayName)], ...cells];
 }
 
 /** One promise on two lines: what, then the figure and its bar. */
@@ -156,12 +173,25 @@ function verdictText(verdict: Verdict, columns: number): string {
   return wrapped(line, columns - mark.length - 1).join(`\n${' '.repeat(mark.length + 1)}`);
 }
 
+/** The promises of one scenario, under the name of who made them. */
+function verdictTexts(verdicts: readonly Verdict[], columns: number): string[] {
+  return [...byRuntime(verdicts)].map(([runtime, own]) => {
+    const lines = own.map((verdict) => verdictText(verdict, columns));
+    return [`Promises of ${displayName(runtime)}:`, ...lines].join('\n');
+  });
+}
+
 /** How many promises held, in one line. */
 export function verdictLine(report: StormReport): string {
-  const failed = report.verdicts.filter((verdict) => !verdict.held).length;
-  if (report.verdicts.length === 0) return 'No promise was judged: Sluice did not run.';
-  if (failed === 0) return `All ${report.verdicts.length} promises of Sluice held.`;
-  return `${failed} of ${report.verdicts.length} promises of Sluice FAILED.`;
+  if (report.verdicts.length === 0) return 'No promise was judged: no runtime with promises ran.';
+  const parts = [...byRuntime(report.verdicts)].map(([runtime, own]) => {
+    const failed = own.filter(({ held }) => !held).length;
+    const whose = `promises of ${displayName(runtime)}`;
+    return failed === 0
+      ? `All ${own.length} ${whose} held.`
+      : `${failed} of ${own.length} ${whose} FAILED.`;
+  });
+  return parts.join(' ');
 }
 
 /**
@@ -181,15 +211,13 @@ export function finalText(
     parts.push(wrapped(headline(scenario, scenarioReport), columns).join('\n'));
     parts.push(table(scenarioRows(scenarioReport)));
     const verdicts = report.verdicts.filter((verdict) => verdict.scenario === scenarioReport.name);
-    if (verdicts.length > 0) {
-      parts.push(verdicts.map((verdict) => verdictText(verdict, columns)).join('\n'));
-    }
+    parts.push(...verdictTexts(verdicts, columns));
   }
   for (const trial of report.trials ?? []) {
     parts.push(wrapped(`${trial.lead} ${trial.sentence}`, columns).join('\n'));
     parts.push(table(trialRows(trial)));
     const verdicts = report.verdicts.filter((verdict) => verdict.scenario === trial.name);
-    parts.push(verdicts.map((verdict) => verdictText(verdict, columns)).join('\n'));
+    parts.push(...verdictTexts(verdicts, columns));
   }
   parts.push(
     `The load generator alone reaches ${count(report.generatorCeilingRps)} calls a second.`,

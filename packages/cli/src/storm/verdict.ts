@@ -1,8 +1,8 @@
-// Judges one scenario's figures for Sluice: every promise, held or not, with its figure and bar.
-// Pure. Invariant: a promise that could not be measured is not held. Other runtimes are shown
-// beside Sluice, never judged.
+// Judges one scenario's figures of a runtime that promises something (Sluice, and the drop-in on it):
+// every promise, held or not, with its figure and bar. Pure.
+// Invariant: a promise that could not be measured is not held, and all promise the same.
 
-import { BARS, type Scenario } from './scenarios.ts';
+import { BARS, type RuntimeName, type Scenario } from './scenarios.ts';
 import type { RuntimeFigures, Verdict } from './storm-report.ts';
 import { count, megabytes } from './text-table.ts';
 
@@ -22,10 +22,15 @@ function strayText(name: string, calls: number, figures: RuntimeFigures): string
  * The promises of one scenario, judged.
  * @param offeredRps the nominal rate
  */
-export function judge(scenario: Scenario, offeredRps: number, figures: RuntimeFigures): Verdict[] {
+export function judge(
+  scenario: Scenario,
+  runtime: RuntimeName,
+  offeredRps: number,
+  figures: RuntimeFigures,
+): Verdict[] {
   const verdicts: Verdict[] = [];
   const say = (promise: string, held: boolean, figure: string, bar: string): void => {
-    verdicts.push({ scenario: scenario.name, promise, held, figure, bar });
+    verdicts.push({ scenario: scenario.name, runtime, promise, held, figure, bar });
   };
 
   say('the client stays alive', !figures.crashed, figures.crash ?? 'alive', 'alive');

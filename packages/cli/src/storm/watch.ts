@@ -38,7 +38,7 @@ export async function watchStorm(options: WatchOptions): Promise<number> {
   const server = new Child({ role: 'server', heapCapMB: null, cores: ANY, program: null });
   const client = new Child({
     role: 'client',
-    heapCapMB: HEAP_CAP_MB.sluice,
+    heapCapMB: HEAP_CAP_MB,
     cores: ANY,
     program: null,
   });

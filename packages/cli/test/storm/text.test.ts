@@ -101,7 +101,7 @@ test('a client that had to be ended because it no longer answered hung, it did n
 test('the final text names every failed promise with its figure and its bar', () => {
   const figures = { ...heldFigures(), lost: 3, finished: 129_997 };
   const report = stormReport([scenarioReport({ sluice: figures })]);
-  report.verdicts = judge(slowServer(), 100_000, figures);
+  report.verdicts = judge(slowServer(), 'sluice', 100_000, figures);
   const text = finalText(SCENARIOS, report, 100);
   assert.match(
     text,
@@ -110,10 +110,44 @@ test('the final text names every failed promise with its figure and its bar', ()
   assert.match(text, /1 of 10 promises of Sluice FAILED/);
 });
 
-test('the final text of two runtimes fits a terminal of 80 columns', () => {
+test('the promises of each runtime stand under its name, and are counted by it', () => {
+  const broken = { ...heldFigures(), lost: 3, finished: 129_997 };
+  const report = stormReport([scenarioReport({ sluice: heldFigures(), 'drop-in': broken })]);
+  report.verdicts = [
+    ...judge(slowServer(), 'sluice', 100_000, heldFigures()),
+    ...judge(slowServer(), 'drop-in', 100_000, broken),
+  ];
+  const text = finalText(SCENARIOS, report, 100);
+  assert.match(text, /Promises of Sluice:\nheld .*Promises of @sluice\/grpc-js:\nheld /s);
+  assert.match(
+    text,
+    /All 10 promises of Sluice held\. 1 of 10 promises of @sluice\/grpc-js FAILED\./,
+  );
+  const page = htmlReport(SCENARIOS, report, [], readPlotLibrary());
+  assert.match(
+    page,
+    /slow-server, @sluice\/grpc-js, every accepted call ends exactly once: 3 lost/,
+  );
+  const row = /<tr><td>every accepted call ends exactly once<\/td>.*<\/tr>/.exec(page)?.[0] ?? '';
+  assert.match(row, /held.*0 lost of 130,000.*failed.*3 lost of 130,000.*<td>0 lost<\/td>/);
+});
+
+test('nothing is judged where only grpc-js ran', () => {
+  const report = stormReport([scenarioReport({ 'grpc-js': heldFigures() })]);
+  const text = finalText(SCENARIOS, report, 100);
+  assert.match(text, /No promise was judged/);
+  assert.doesNotMatch(text, /Promises of/);
+});
+
+test('the final text of three runtimes fits a terminal of 80 columns', () => {
   const crowded = { ...figuresOf(died()), statuses: { DEADLINE_EXCEEDED: 4_000_000, OK: 1 } };
-  const report = stormReport([scenarioReport({ sluice: heldFigures(), 'grpc-js': crowded })]);
-  report.verdicts = judge(slowServer(), 100_000, heldFigures());
+  const full = { ...crowded, peaksMB: [500, 500, 500], offered: 4_000_000, crash: null };
+  const runtimes = { sluice: heldFigures(), 'drop-in': full, 'grpc-js': crowded };
+  const report = stormReport([scenarioReport(runtimes)]);
+  report.verdicts = [
+    ...judge(slowServer(), 'sluice', 100_000, heldFigures()),
+    ...judge(slowServer(), 'drop-in', 100_000, full),
+  ];
   for (const line of finalText(SCENARIOS, report, 80).split('\n')) {
     assert.ok(line.length <= 80, line);
   }
@@ -177,7 +211,7 @@ test('the HTML report is one file that refers to nothing outside itself', () => 
 test('a failed promise is named at the top of the report', () => {
   const figures = { ...heldFigures(), lost: 3, finished: 129_997 };
   const report = stormReport([scenarioReport({ sluice: figures })]);
-  report.verdicts = judge(slowServer(), 100_000, figures);
+  report.verdicts = judge(slowServer(), 'sluice', 100_000, figures);
   const page = htmlReport(SCENARIOS, report, [], readPlotLibrary());
   const top = page.slice(0, page.indexOf('<h2>'));
   assert.match(top, /1 of 10 promises of Sluice FAILED/);
@@ -206,6 +240,27 @@ test('the memory chart shows the bar that Sluice promised', () => {
   assert.ok(memory);
   assert.match(memory.curves[1]?.label ?? '', /never above 196 MB/);
   assert.deepEqual(new Set(memory.data[2]), new Set([196]));
+});
+
+test('each runtime has a curve and a colour of its own, and its own bar where it promised one', () => {
+  const series = seriesOf(stormed());
+  const [memory] = chartsOf('slow-server', {
+    sluice: series,
+    'drop-in': { ...series, idleRssMB: 90 },
+    'grpc-js': seriesOf(died()),
+  });
+  assert.deepEqual(
+    memory?.curves.map(({ label, dashed }) => [label, dashed]),
+    [
+      ['Sluice', false],
+      ['@sluice/grpc-js', false],
+      ['grpc-js', false],
+      ['promised by Sluice: never above 196 MB', true],
+      ['promised by @sluice/grpc-js: never above 186 MB', true],
+    ],
+  );
+  const measured = memory?.curves.slice(0, 3).map(({ colour }) => colour);
+  assert.equal(new Set(measured).size, 3);
 });
 
 test('a death is marked when it happened, which is after the last sample', () => {

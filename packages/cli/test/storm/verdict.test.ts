@@ -16,7 +16,7 @@ function scenario(name: string): Scenario {
 }
 
 function failures(changes: Partial<RuntimeFigures>, name = 'slow-server'): string[] {
-  const verdicts = judge(scenario(name), OFFERED, { ...heldFigures(), ...changes });
+  const verdicts = judge(scenario(name), 'sluice', OFFERED, { ...heldFigures(), ...changes });
   return verdicts.filter((verdict) => !verdict.held).map((verdict) => verdict.promise);
 }
 
@@ -25,8 +25,20 @@ test('figures within every bar hold every promise of both scenarios', () => {
   assert.deepEqual(failures({ goodputRps: 0 }, 'stopped-server'), []);
 });
 
+test('the drop-in promises what Sluice does, in its own name', () => {
+  for (const { name } of SCENARIOS) {
+    const ofSluice = judge(scenario(name), 'sluice', OFFERED, heldFigures());
+    const ofDropIn = judge(scenario(name), 'drop-in', OFFERED, heldFigures());
+    assert.deepEqual(new Set(ofDropIn.map(({ runtime }) => runtime)), new Set(['drop-in']));
+    assert.deepEqual(
+      ofDropIn.map((verdict) => ({ ...verdict, runtime: 'sluice' })),
+      ofSluice,
+    );
+  }
+});
+
 test('a goodput bar applies only where the server answers', () => {
-  const promises = judge(scenario('stopped-server'), OFFERED, heldFigures());
+  const promises = judge(scenario('stopped-server'), 'sluice', OFFERED, heldFigures());
   assert.equal(
     promises.some((verdict) => verdict.promise.startsWith('goodput')),
     false,
@@ -80,7 +92,9 @@ test('a run without a single call holds no promise about calls', () => {
 
 test('below capacity the goodput bar is a share of what was offered', () => {
   const figures = { ...heldFigures(), goodputRps: 910, achievedOfferedRps: 1000 };
-  const held = judge(scenario('slow-server'), 1000, figures).every((verdict) => verdict.held);
+  const held = judge(scenario('slow-server'), 'sluice', 1000, figures).every(
+    (verdict) => verdict.held,
+  );
   assert.equal(held, true);
 });
 
@@ -89,7 +103,10 @@ test('a stray status is told with the details of its first call', () => {
     statuses: { OK: 129_999, UNAVAILABLE: 1, RESOURCE_EXHAUSTED: 1_070_000 },
     statusDetails: { UNAVAILABLE: 'the peer reset the stream with REFUSED_STREAM' },
   };
-  const verdicts = judge(scenario('slow-server'), OFFERED, { ...heldFigures(), ...changes });
+  const verdicts = judge(scenario('slow-server'), 'sluice', OFFERED, {
+    ...heldFigures(),
+    ...changes,
+  });
   const failed = verdicts.find((verdict) => !verdict.held);
   assert.equal(failed?.figure, 'UNAVAILABLE 1 ("the peer reset the stream with REFUSED_STREAM")');
 });

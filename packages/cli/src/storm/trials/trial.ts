@@ -7,7 +7,7 @@ import { Child } from '../child.ts';
 import type { Cores } from '../cores.ts';
 import type { Done, Sample, ServeSettings } from '../protocol.ts';
 import type { RunWatcher } from '../run-runtime.ts';
-import { PAYLOAD_BYTES } from '../scenarios.ts';
+import { HEAP_CAP_MB, PAYLOAD_BYTES } from '../scenarios.ts';
 import type { TrialReport, Verdict } from '../storm-report.ts';
 
 /** What a trial is given. */
@@ -41,7 +41,6 @@ export interface PairPlan {
 
 const START_SECONDS = 10;
 const GRACE_SECONDS = 5;
-const HEAP_CAP_MB = 512;
 
 /** A server and a client of Sluice, each in a process of its own. */
 export class TrialPair {
