@@ -1,5 +1,6 @@
 // `npm run bench`: the command line of the benchmarks. Sluice beside @grpc/grpc-js, bare node:http2
-// and grpc-go on the same work in the same run, then what single functions cost.
+// and grpc-go on the same work in the same run, the drop-in beside what it takes the place of, then
+// what single functions cost.
 // Exit codes: 0 done, 1 a side that could run failed, 2 wrong usage.
 
 import { writeFileSync } from 'node:fs';
@@ -11,7 +12,14 @@ import { type Cores, describeMachine, findCores } from './machine.ts';
 import { MICRO_PREFIX, runMicro } from './micro/run.ts';
 import { packageVersion } from './package-version.ts';
 import { Progress } from './progress.ts';
-import { type BenchReport, formatReport, type ReportRow, ratios, sideResult } from './report.ts';
+import {
+  type BenchReport,
+  barResult,
+  formatReport,
+  type ReportRow,
+  ratios,
+  sideResult,
+} from './report.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -103,11 +111,23 @@ interface Run {
   readonly progress: Progress;
 }
 
+function ownSide(benchmark: Benchmark): string {
+  return benchmark.sides[0] ?? '';
+}
+
+/** Whether there is anything to show of it with these sides. */
+function canRun(benchmark: Benchmark, sides: readonly string[]): boolean {
+  // What has a bar needs whoever promised it; Sluice's peers may be run by themselves.
+  if (benchmark.bar !== undefined) return sides.includes(ownSide(benchmark));
+  return benchmark.sides.some((side) => sides.includes(side));
+}
+
 async function endToEnd(
   benchmark: Benchmark,
-  sides: readonly (RunnableSide | AbsentSide)[],
+  all: readonly (RunnableSide | AbsentSide)[],
   run: Run,
 ): Promise<ReportRow> {
+  const sides = all.filter((side) => benchmark.sides.includes(side.name));
   const runnable = sides.filter((side) => 'server' in side);
   const runs = await runBenchmark(benchmark, {
     sides: runnable,
@@ -127,15 +147,23 @@ async function endToEnd(
     if (done !== undefined && done.version !== '') versions[side.name] = done.version;
     results[side.name] = done === undefined || fault !== undefined ? null : sideResult(done.rounds);
   }
+  const { bar, better } = benchmark;
+  const own = ownSide(benchmark);
+  const measured = {
+    ratio: ratios(results, better, own),
+    rssRatio: ratios(results, better, own, 'rss'),
+  };
   return {
     name: benchmark.name,
+    own,
     unit: benchmark.unit,
-    better: benchmark.better,
+    better,
     measures: benchmark.measures,
     machine: run.machine,
     versions,
     results,
-    ratio: ratios(results, benchmark.better),
+    ...measured,
+    bar: bar === undefined ? null : barResult(bar, measured),
     why,
   };
 }
@@ -150,16 +178,21 @@ function microSelection(options: Options): string[] {
 
 /** True when nothing failed that could run. */
 async function bench(options: Options): Promise<boolean> {
-  const benchmarks = select(BENCHMARKS, options.only);
+  const benchmarks = select(BENCHMARKS, options.only).filter((benchmark) =>
+    canRun(benchmark, options.sides),
+  );
   const micro = options.sides.includes('sluice') ? microSelection(options) : [];
   if (benchmarks.length === 0 && micro.length === 0) {
-    throw new UsageError(`--only: nothing is called '${options.only.join(', ')}'; see --help`);
+    const names = options.only.join(', ');
+    throw new UsageError(`--only: nothing that these sides run is called '${names}'; see --help`);
   }
   const cores = findCores();
   const machine = describeMachine(cores);
   const progress = new Progress(process.stderr, benchmarks.length + (micro.length > 0 ? 1 : 0));
   progress.show('preparing the peers');
-  const sides = benchmarks.length === 0 ? [] : options.sides.map(findSide);
+  const sides = options.sides
+    .filter((side) => benchmarks.some((benchmark) => benchmark.sides.includes(side)))
+    .map(findSide);
   const run: Run = { options, cores, machine, progress };
   const report: BenchReport = [];
   for (const benchmark of benchmarks) {

@@ -1,5 +1,6 @@
 // The shape of the report (the contract behind `--json FILE`) and its form in a terminal. A field
-// may be added, none renamed. Ratios are ratios of medians and read "Sluice is n times as good".
+// may be added, none renamed. Ratios are ratios of medians and read "the row's own side (Sluice, or
+// the drop-in) is n times as good".
 
 import { median, ratio, type Summary, spread, summarize } from './statistics.ts';
 
@@ -25,8 +26,21 @@ export interface SideResult extends Summary {
   readonly rounds: readonly number[];
 }
 
+/** What a row's own side has promised: to be at least `ratio` times as good as `side`. */
+export interface Bar {
+  readonly side: string;
+  readonly ratio: number;
+}
+
+/** A bar, and whether the figures of this run are above it: null without figures. */
+export interface BarResult extends Bar {
+  readonly reached: boolean | null;
+}
+
 export interface ReportRow {
   readonly name: string;
+  /** The side that the others are compared with: `sluice` or `drop-in`. */
+  readonly own: string;
   readonly unit: string;
   readonly better: Better;
   /** What the figure is, and of what. */
@@ -36,6 +50,10 @@ export interface ReportRow {
   /** Null: the side is absent or failed; `why` says which. */
   readonly results: Record<string, SideResult | null>;
   readonly ratio: Record<string, number | null>;
+  /** The same of resident memory; null where the rounds do not have it. */
+  readonly rssRatio: Record<string, number | null>;
+  /** Null: nothing is promised for this row. */
+  readonly bar: BarResult | null;
   readonly why: Record<string, string>;
 }
 
@@ -66,19 +84,33 @@ export function sideResult(rounds: readonly Round[]): SideResult | null {
   };
 }
 
-/** Sluice against each other side; null where either has no figure. */
+type Figure = 'median' | 'rss';
+
+/** `own` against each other side; null where either has no figure. */
 export function ratios(
   results: Record<string, SideResult | null>,
   better: Better,
+  own: string,
+  figure: Figure = 'median',
 ): Record<string, number | null> {
-  const ours = results.sluice ?? null;
+  const ours = results[own]?.[figure] ?? null;
   const against: Record<string, number | null> = {};
-  for (const [side, theirs] of Object.entries(results)) {
-    if (side === 'sluice') continue;
-    against[side] =
-      ours === null || theirs === null ? null : ratio(ours.median, theirs.median, better);
+  for (const [side, result] of Object.entries(results)) {
+    if (side === own) continue;
+    const theirs = result?.[figure] ?? null;
+    against[side] = ours === null || theirs === null ? null : ratio(ours, theirs, better);
   }
   return against;
+}
+
+type Measured = Pick<ReportRow, 'ratio' | 'rssRatio'>;
+
+/** Whether `bar` is reached: by the figure and, where there is one, by resident memory too. */
+export function barResult(bar: Bar, measured: Measured): BarResult {
+  const figure = measured.ratio[bar.side] ?? null;
+  const rss = measured.rssRatio[bar.side] ?? figure;
+  if (figure === null || rss === null) return { ...bar, reached: null };
+  return { ...bar, reached: Math.min(figure, rss) >= bar.ratio };
 }
 
 /** Three significant digits and thousands separators: 8,512 or 0.127. */
@@ -88,6 +120,10 @@ function formatFigure(value: number): string {
 }
 
 const CPU_COLUMNS = ['us CPU/call', 'client', 'server'];
+
+function times(factor: number): string {
+  return `x ${factor.toFixed(2)}`;
+}
 
 function optional(value: number | null): string {
   return value === null ? '' : formatFigure(value);
@@ -102,6 +138,7 @@ function extraColumns(row: ReportRow): string[] {
 
 function cells(row: ReportRow, side: string, result: SideResult, extra: string[]): string[] {
   const against = row.ratio[side];
+  const inRss = row.rssRatio[side];
   const usage =
     extra === CPU_COLUMNS
       ? [result.cpuUsPerCall, result.clientCpuUsPerCall, result.serverCpuUsPerCall]
@@ -113,7 +150,8 @@ function cells(row: ReportRow, side: string, result: SideResult, extra: string[]
     formatFigure(result.max),
     `${Math.round(spread(result) * 100)} %`,
     ...usage.slice(0, extra.length).map(optional),
-    typeof against === 'number' ? `x ${against.toFixed(2)}` : '',
+    typeof against === 'number' ? times(against) : '',
+    ...(extra.length === 1 ? [typeof inRss === 'number' ? times(inRss) : ''] : []),
   ];
 }
 
@@ -133,6 +171,13 @@ function alignColumns(table: readonly (readonly string[])[]): string[] {
   );
 }
 
+function formatBar({ own, bar }: ReportRow): string[] {
+  if (bar === null) return [];
+  const { ratio: factor, reached, side } = bar;
+  const outcome = reached === null ? 'no figures' : reached ? 'reached' : 'NOT REACHED';
+  return [`  bar: ${own} at least x ${factor} of ${side}: ${outcome}`];
+}
+
 /** Benchmarks of Sluice alone, a line each. */
 function formatLoneRows(rows: readonly ReportRow[]): string {
   const table = [['', 'median', 'min', 'max', 'unit']];
@@ -150,7 +195,9 @@ function formatLoneRows(rows: readonly ReportRow[]): string {
 /** One benchmark as text: a heading, and a line per side. */
 export function formatRow(row: ReportRow): string {
   const extra = extraColumns(row);
-  const table = [['', 'median', 'min', 'max', 'spread', ...extra, 'Sluice is']];
+  const ratioColumns = [`${row.own === 'sluice' ? 'Sluice' : row.own} is`];
+  if (extra.length === 1) ratioColumns.push('and in RSS');
+  const table = [['', 'median', 'min', 'max', 'spread', ...extra, ...ratioColumns]];
   const absent: string[] = [];
   for (const [side, result] of Object.entries(row.results)) {
     if (result === null) absent.push(`  ${side}: ${row.why[side] ?? 'no figure'}`);
@@ -158,7 +205,7 @@ export function formatRow(row: ReportRow): string {
   }
   const lines = alignColumns(table).map((line) => `  ${line}`);
   const heading = `${row.name}: ${row.unit}, ${row.better} is better. ${row.measures}`;
-  return [heading, ...lines, ...absent].join('\n');
+  return [heading, ...lines, ...absent, ...formatBar(row)].join('\n');
 }
 
 /** The machine, the versions and every benchmark. */

@@ -31,7 +31,7 @@ async function warmPair(
   const pair = await startPair(side, options.cores, benchmark.memory);
   try {
     // The first load of a pair runs in cold code; no figure is taken from it.
-    if (!benchmark.memory) await benchmark.round(pair, side.warmUpSeconds);
+    if (!benchmark.memory) await (benchmark.warmUp ?? benchmark.round)(pair, side.warmUpSeconds);
     return pair;
   } catch (fault) {
     await stopPair(pair);

@@ -23,7 +23,13 @@ export interface AbsentSide {
 }
 
 /** The sides of a run unless `--sides` says otherwise, in the order of a round. */
-export const DEFAULT_SIDES: readonly string[] = ['sluice', 'grpc-js', 'http2', 'grpc-go'];
+export const DEFAULT_SIDES: readonly string[] = [
+  'sluice',
+  'drop-in',
+  'grpc-js',
+  'http2',
+  'grpc-go',
+];
 
 const PEER_PROCESS: string = fileURLToPath(new URL('./peer-process.js', import.meta.url));
 const GO_MODULE: string = fileURLToPath(new URL('../../../interop/go', import.meta.url));

@@ -47,6 +47,7 @@ export async function runMicro(
     );
     const row: ReportRow = {
       name: line.name,
+      own: 'sluice',
       unit: 'ns/op',
       better: 'lower',
       measures: line.measures,
@@ -54,6 +55,8 @@ export async function runMicro(
       versions: { sluice: version },
       results: { sluice: sideResult(rounds) },
       ratio: {},
+      rssRatio: {},
+      bar: null,
       why: {},
     };
     rows.push(row);

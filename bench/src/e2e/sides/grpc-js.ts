@@ -1,9 +1,9 @@
-// @grpc/grpc-js as a side: its own calls and events, identity serializers. The server advertises
+// A program for @grpc/grpc-js as a side, with its calls and events and identity serializers, on the
+// module that it is given: the package of that name, or the drop-in for it. The server advertises
 // 100,000 streams because a node:http2 client assumes 100 until it is told otherwise, and a waiting
 // line would be measured instead of the library.
 
-import * as grpc from '@grpc/grpc-js';
-import { packageVersion } from '../../package-version.ts';
+import type * as grpc from '@grpc/grpc-js';
 import {
   BIDI_PATH,
   DOWNLOAD_PATH,
@@ -24,7 +24,26 @@ import type {
   TypedListener,
   UnaryListener,
 } from './side.ts';
-import { serveShop, shopClient, typedCaller } from './typed-grpc-js.ts';
+
+/** What the program is written against. */
+export type GrpcModule = typeof grpc;
+
+/** Typed calls, where there is generated code for the module. */
+export interface TypedShop {
+  readonly serve: (server: grpc.Server) => void;
+  readonly client: (
+    address: string,
+    credentials: grpc.ChannelCredentials,
+    options: grpc.ChannelOptions,
+  ) => (listener: TypedListener) => () => void;
+}
+
+/** Which package the module is, and what else it comes with. */
+export interface GrpcPackage {
+  readonly module: GrpcModule;
+  readonly version: string;
+  readonly shop?: TypedShop;
+}
 
 const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   'grpc.max_receive_message_length': -1,
@@ -49,15 +68,16 @@ function method(path: string, requestStream: boolean, responseStream: boolean) {
 
 class GrpcJsClient implements ClientSide {
   readonly version: string;
+  readonly typedCaller?: (listener: TypedListener) => () => void;
   private readonly client: grpc.Client;
-  private readonly shop: ReturnType<typeof shopClient>;
   private readonly streams: grpc.ClientDuplexStream<Buffer, Buffer>[];
 
-  constructor(port: number) {
-    this.version = packageVersion('@grpc/grpc-js');
-    const credentials = grpc.credentials.createInsecure();
-    this.client = new grpc.Client(`127.0.0.1:${port}`, credentials, CHANNEL_OPTIONS);
-    this.shop = shopClient(`127.0.0.1:${port}`, credentials, CHANNEL_OPTIONS);
+  constructor({ module, shop, version }: GrpcPackage, port: number) {
+    this.version = version;
+    const address = `127.0.0.1:${port}`;
+    const credentials = module.credentials.createInsecure();
+    if (shop !== undefined) this.typedCaller = shop.client(address, credentials, CHANNEL_OPTIONS);
+    this.client = new module.Client(address, credentials, CHANNEL_OPTIONS);
     this.streams = [];
   }
 
@@ -70,10 +90,6 @@ class GrpcJsClient implements ClientSide {
     return (request) => {
       client.makeUnaryRequest(path, bytes, bytes, request, done);
     };
-  }
-
-  typedCaller(listener: TypedListener): () => void {
-    return typedCaller(this.shop, listener);
   }
 
   download(messageLength: number, listener: DownloadListener): Download {
@@ -146,9 +162,9 @@ class GrpcJsServer implements ServerSide {
   port: number;
   private hung: number;
 
-  constructor() {
-    this.version = packageVersion('@grpc/grpc-js');
-    this.server = new grpc.Server(CHANNEL_OPTIONS);
+  constructor({ module, shop, version }: GrpcPackage) {
+    this.version = version;
+    this.server = new module.Server(CHANNEL_OPTIONS);
     this.port = 0;
     this.hung = 0;
     this.server.addService(
@@ -170,7 +186,7 @@ class GrpcJsServer implements ServerSide {
         bidi,
       },
     );
-    serveShop(this.server);
+    shop?.serve(this.server);
   }
 
   received(): number {
@@ -207,22 +223,25 @@ function bidi(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
   call.on('end', () => call.end());
 }
 
-export const grpcJs: Side = {
-  startServer(): Promise<ServerSide> {
-    const side = new GrpcJsServer();
-    return new Promise((resolve, reject) => {
-      const credentials = grpc.ServerCredentials.createInsecure();
-      side.server.bindAsync('127.0.0.1:0', credentials, (fault, port) => {
-        if (fault !== null) {
-          reject(fault);
-          return;
-        }
-        side.port = port;
-        resolve(side);
+/** The side of `installed`. */
+export function grpcJsSide(installed: GrpcPackage): Side {
+  return {
+    startServer(): Promise<ServerSide> {
+      const side = new GrpcJsServer(installed);
+      return new Promise((resolve, reject) => {
+        const credentials = installed.module.ServerCredentials.createInsecure();
+        side.server.bindAsync('127.0.0.1:0', credentials, (fault, port) => {
+          if (fault !== null) {
+            reject(fault);
+            return;
+          }
+          side.port = port;
+          resolve(side);
+        });
       });
-    });
-  },
-  async startClient(options: ClientOptions): Promise<ClientSide> {
-    return new GrpcJsClient(options.port);
-  },
-};
+    },
+    async startClient(options: ClientOptions): Promise<ClientSide> {
+      return new GrpcJsClient(installed, options.port);
+    },
+  };
+}
