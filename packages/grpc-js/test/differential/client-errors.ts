@@ -17,6 +17,7 @@ import {
   startServer,
 } from './client-peer.ts';
 import { type Observation, outcomeOf } from './observation.ts';
+import { eventsOf } from './one-call.ts';
 
 export async function observe(grpc: Grpc): Promise<Observation[]> {
   const port = await startServer();
@@ -146,20 +147,6 @@ async function seeCodecs(grpc: Grpc, port: number, see: See): Promise<void> {
   client.close();
 }
 
-async function unaryOf(client: Client, order: Order, options = {}): Promise<unknown[]> {
-  const log = new Log();
-  const call = client.makeUnaryRequest<Order, Answer>(
-    PATHS.unary,
-    encode,
-    decode,
-    order,
-    options,
-    log.callback,
-  );
-  log.hear(call);
-  return await log.until('status');
-}
-
 async function streamOf(client: Client, order: Order): Promise<unknown> {
   const log = new Log();
   log.hearAll(client.makeServerStreamRequest<Order, Answer>(PATHS.server, encode, decode, order));
@@ -187,7 +174,7 @@ async function seeLengths(grpc: Grpc, port: number, see: See): Promise<void> {
   ];
   for (const [name, options, order] of orders) {
     const client = clientOf(grpc, port, options);
-    see(`length: ${name}`, await unaryOf(client, order));
+    see(`length: ${name}`, await eventsOf(client, order));
     if (name.includes('received'))
       see(`length of a stream: ${name}`, await streamOf(client, order));
     client.close();
@@ -290,7 +277,7 @@ async function seeServers(grpc: Grpc, see: See): Promise<void> {
   for (const [name, answer] of Object.entries(SERVERS)) {
     current = answer;
     let deadline = Date.now() + 600;
-    const told = await unaryOf(client, { text: 'a' }, { deadline });
+    const told = await eventsOf(client, { text: 'a' }, { deadline });
     see(`by hand, unary: ${name}`, withoutHeader(name, told));
     deadline = Date.now() + 600;
     const log = new Log();
@@ -300,21 +287,21 @@ async function seeServers(grpc: Grpc, see: See): Promise<void> {
     see(`by hand, stream: ${name}`, withoutHeader(name, await log.until('status')));
   }
   current = SERVERS['HTTP 503'] ?? current;
-  see('by hand: headers of what is no gRPC', await unaryOf(client, { text: 'a' }));
+  see('by hand: headers of what is no gRPC', await eventsOf(client, { text: 'a' }));
   current = (stream) => stream.session?.destroy();
-  see('by hand: the connection is lost', await unaryOf(client, { text: 'a' }));
+  see('by hand: the connection is lost', await eventsOf(client, { text: 'a' }));
   current = (stream) => {
     stream.respond(HEAD);
     setTimeout(() => stream.session?.destroy(), 20);
   };
-  see('by hand: the connection is lost after headers', await unaryOf(client, { text: 'a' }));
+  see('by hand: the connection is lost after headers', await eventsOf(client, { text: 'a' }));
   client.close();
 }
 
 async function seeAway(grpc: Grpc, see: See): Promise<void> {
   const credentials = grpc.credentials.createInsecure();
   const away = new grpc.Client('127.0.0.1:1', credentials);
-  see('nobody there', await unaryOf(away, {}));
+  see('nobody there', await eventsOf(away, {}));
   see('nobody there, stream', await streamOf(away, {}));
   const metadata = new grpc.Metadata();
   metadata.setOptions({ waitForReady: true });
@@ -345,7 +332,7 @@ async function seeAway(grpc: Grpc, see: See): Promise<void> {
   ]);
   away.close();
   const unknown = new grpc.Client('no-such-host.invalid:1', credentials);
-  see('a host that does not exist', await unaryOf(unknown, {}));
+  see('a host that does not exist', await eventsOf(unknown, {}));
   unknown.close();
 }
 
@@ -359,7 +346,7 @@ async function seeClosed(grpc: Grpc, port: number, see: See): Promise<void> {
   see('closed before the call has a connection', await waiting.until('status'));
   await seeAfterClose(grpc, port, see);
   const other = clientOf(grpc, port);
-  await unaryOf(other, { text: 'first' });
+  await eventsOf(other, { text: 'first' });
   const open = new Log();
   const call = other.makeUnaryRequest<Order, Answer>(
     PATHS.unary,
@@ -377,7 +364,7 @@ async function seeClosed(grpc: Grpc, port: number, see: See): Promise<void> {
 
 async function seeAfterClose(grpc: Grpc, port: number, see: See): Promise<void> {
   const client = clientOf(grpc, port);
-  await unaryOf(client, { text: 'first' });
+  await eventsOf(client, { text: 'first' });
   client.close();
   see(
     'a call after close',

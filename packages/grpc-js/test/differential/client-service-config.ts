@@ -2,19 +2,16 @@
 
 import type { Client, ClientOptions } from '@grpc/grpc-js';
 import {
-  type Answer,
   clientOf,
-  decode,
   encode,
   framed,
   type Grpc,
-  Log,
   type Order,
-  PATHS,
   startByHand,
   startServer,
 } from './client-peer.ts';
 import { type Observation, outcomeOf } from './observation.ts';
+import { eventsOf } from './one-call.ts';
 
 const NAME = [{ service: 'test.Orders' }];
 const RETRY = {
@@ -93,26 +90,15 @@ export async function observe(grpc: Grpc): Promise<Observation[]> {
     );
     const client = (taken as { returned?: Client }).returned;
     if (client === undefined) continue;
-    seen.push({ name: `a call with config: ${name}`, value: await unary(client, { text: 'a' }) });
+    seen.push({
+      name: `a call with config: ${name}`,
+      value: await eventsOf(client, { text: 'a' }),
+    });
     client.close();
   }
   await seeLimits(grpc, port, seen);
   await seeAttempts(grpc, seen);
   return seen;
-}
-
-async function unary(client: Client, order: Order, options = {}): Promise<unknown> {
-  const log = new Log();
-  const call = client.makeUnaryRequest<Order, Answer>(
-    PATHS.unary,
-    encode,
-    decode,
-    order,
-    options,
-    log.callback,
-  );
-  log.hear(call);
-  return await log.until('status');
 }
 
 function configured(config: unknown, more: ClientOptions = {}): ClientOptions {
@@ -160,7 +146,7 @@ async function seeLimits(grpc: Grpc, port: number, seen: Observation[]): Promise
   ][]) {
     const client = clientOf(grpc, port, configured(config));
     const options = deadline === undefined ? {} : { deadline: Date.now() + deadline };
-    seen.push({ name: `limits: ${name}`, value: await unary(client, order, options) });
+    seen.push({ name: `limits: ${name}`, value: await eventsOf(client, order, options) });
     client.close();
   }
 }
@@ -200,7 +186,7 @@ async function seeAttempts(grpc: Grpc, seen: Observation[]): Promise<void> {
     previous = [];
     pushback = asked;
     const client = clientOf(grpc, port, options);
-    const result = await unary(client, { text: 'a' }, { deadline: Date.now() + 1_500 });
+    const result = await eventsOf(client, { text: 'a' }, { deadline: Date.now() + 1_500 });
     seen.push({ name: `attempts: ${name}`, value: { attempts, previous, result } });
     client.close();
   };
